@@ -1,0 +1,155 @@
+"""The store of the async face."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import redis
+import redis.asyncio
+
+from redmapper.errors import Conflict
+from redmapper.faces.aio.reads import AsyncReads
+from redmapper.faces.aio.runner import AsyncMemoryRunner, AsyncRunner, AsyncServerRunner
+from redmapper.faces.aio.unit import AsyncUnitOfWork
+from redmapper.faces.observe import Observer
+from redmapper.faces.store_base import (
+    StoreBase,
+    StoreOptions,
+    check_client,
+    is_url,
+    store_options,
+    unit_options,
+)
+from redmapper.faces.sync.runner import MemoryRunner
+from redmapper.mapping.registry import MapperRegistry
+from redmapper.wire import Flow, OnBatch
+from redmapper.work.strategy import IndexStrategy
+from redmapper.work.unit import UnitBase
+
+Result = TypeVar("Result")
+
+
+class AsyncStore(StoreBase, AsyncReads):
+    """A registry bound to a place: memory (no target), a URL, or a redis-py client.
+
+    `namespace` begins all its keys. `echo` prints every batch with its values, `on_batch` is called
+    with a `BatchReport` of each. Task-safe; its units are not. Making one does no I/O. Raises
+    MappingError for a target or a strategy that does not fit.
+    """
+
+    def __init__(  # noqa: PLR0913 - settled in the public contract
+        self,
+        registry: MapperRegistry,
+        target: str | redis.asyncio.Redis | None = None,
+        *,
+        strategy: IndexStrategy | None = None,
+        namespace: str = "redmapper",
+        echo: bool = False,
+        on_batch: OnBatch | None = None,
+    ) -> None:
+        observer = Observer(echo, on_batch)
+        options = store_options(registry, target, strategy, namespace, observer)
+        runner: AsyncRunner = (
+            AsyncServerRunner(*_client(target), observer)
+            if options.server
+            else AsyncMemoryRunner(MemoryRunner())
+        )
+        self._begin(options, runner, None, {})
+
+    def _begin(
+        self, options: StoreOptions, runner: AsyncRunner, name: str | None, partitions: dict[str, AsyncStore]
+    ) -> None:
+        StoreBase.__init__(self, options, name)
+        self._runner = runner
+        self._partitions = partitions
+
+    def partition(self, name: str) -> AsyncStore:
+        """The same store on a hash tag of its own; its entities are seen nowhere else."""
+        self._require_open()
+        found = self._partitions.get(name)
+        if found is None:
+            found = AsyncStore.__new__(AsyncStore)
+            found._begin(self._options, self._runner, name, self._partitions)  # noqa: SLF001 - itself
+            found = self._partitions.setdefault(name, found)
+        return found
+
+    def unit(
+        self, *, commit: str = "exit", read_only: bool = False, reads: str = "overlaid"
+    ) -> AsyncUnitOfWork:
+        """A unit of work.
+
+        `commit="explicit"` discards what was not committed by hand, and warns. `read_only=True`
+        refuses writing verbs and compares nothing. `reads="stored"` keeps pending changes out of
+        queries.
+        """
+        options = unit_options(commit=commit, read_only=read_only, reads=reads)
+        return AsyncUnitOfWork(self._session, options, self._run)
+
+    async def transact(
+        self, work: Callable[[AsyncUnitOfWork], Awaitable[Result]], *, attempts: int = 5
+    ) -> Result:
+        """Run `work` with a fresh unit, commit, and answer its result.
+
+        After a Conflict it is run again, `attempts` times at most, with a jittered pause between;
+        the same Taken, AlreadyExists or Referenced twice in a row is raised.
+        """
+        retry = self._retry(attempts)
+        while True:
+            try:
+                async with self.unit() as unit:
+                    result = await work(unit)
+            except Conflict as conflict:
+                await asyncio.sleep(retry.pause_after(conflict))
+            else:
+                return result
+
+    async def new_key(self, cls: type) -> Any:
+        """A new key for an entity of this class, as `add` would give it one."""
+        mapped = self.registry.mapped(cls)
+        return await self._run(self._session.keys.make(mapped))
+
+    async def outcome(self, unit_id: str) -> str:
+        """What became of a commit that raised CommitUnknown: "applied", or "not applied".
+
+        After "not applied" it never will be. The answer can be had for an hour.
+        """
+        return await self._run(self._strategy.outcome(unit_id))
+
+    async def close(self) -> None:
+        """Remove the receipts of this store, and close its links unless they were passed in."""
+        if self._closed:
+            return
+        for store in (self, *self._partitions.values()):
+            if not store._closed:  # noqa: SLF001 - itself
+                await self._runner.run(store._strategy.close())  # noqa: SLF001 - itself
+                store._closed = True  # noqa: SLF001 - itself
+        await self._runner.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        failure: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def _reader(self) -> UnitBase:
+        return self._reading_unit()
+
+    async def _run(self, flow: Flow[Result]) -> Result:
+        self._require_open()
+        return await self._runner.run(flow)
+
+
+def _client(target: Any) -> tuple[redis.asyncio.Redis, bool]:  # noqa: ANN401 - what the user passed
+    """The client of a target, and whether it is ours to close."""
+    if is_url(target):
+        return redis.asyncio.Redis.from_url(target, protocol=2), True
+    check_client(target, redis.asyncio.Redis, redis.Redis, "AsyncStore")
+    return target, False

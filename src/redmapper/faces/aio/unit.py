@@ -1,0 +1,59 @@
+"""The unit of work of the async face: one line a verb."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from redmapper.faces.aio.reads import AsyncReads
+from redmapper.wire import Flow
+from redmapper.work.unit import Session, UnitBase, UnitOptions
+
+Result = TypeVar("Result")
+
+
+class AsyncUnitOfWork(UnitBase, AsyncReads):
+    """New, changed and deleted objects, written together when its block ends without an exception.
+
+    Made by `store.unit()`. It can be used for many blocks, one after another; each starts empty.
+    """
+
+    def __init__(
+        self, session: Session, options: UnitOptions, run: Callable[[Flow[Any]], Awaitable[Any]]
+    ) -> None:
+        super().__init__(session, options)
+        self._carry = run
+
+    def _reader(self) -> UnitBase:
+        return self
+
+    async def _run(self, flow: Flow[Result]) -> Result:
+        return await self._carry(flow)  # type: ignore[no-any-return]
+
+    async def __aenter__(self) -> Self:
+        self._enter()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        failure: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._run(self._leave(failure))
+
+    async def commit(self) -> None:
+        """Write all pending changes in one atomic call; objects stay tracked, clean.
+
+        Raises Conflict, with every violation, when nothing was written: mend and commit again.
+        """
+        await self._run(self._exclusive("commit", self._commit()))
+
+    async def rollback(self) -> None:
+        """Forget every object and pending change; objects stay as they are."""
+        self._rollback()
+
+    async def refresh(self, obj: object) -> None:
+        """Load a tracked object anew, over what was changed; NotFound when it is gone."""
+        await self._run(self._exclusive("refresh", self._refresh(obj)))

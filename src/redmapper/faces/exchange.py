@@ -1,0 +1,42 @@
+"""What both runners do with a batch but for the waiting: packing, sorting of replies, patience."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import hiredis
+from redis import exceptions as theirs
+
+from redmapper.faces.redis_errors import translated
+from redmapper.wire import Batch, Reply
+
+PAUSES = (0.02, 0.1, 0.3, 1.0)
+"""Seconds to wait before each resending over a new link; then it is given up."""
+
+LOST = (theirs.ConnectionError, theirs.TimeoutError, OSError)
+"""What redis-py raises when a link breaks, times out or can not be made."""
+
+
+def broken(error: BaseException) -> bool:
+    """Whether an error says that the link is lost, rather than that the server refuses us."""
+    refusals = (theirs.AuthenticationError, theirs.BusyLoadingError)
+    return isinstance(error, LOST) and not isinstance(error, refusals)
+
+
+def packed(batch: Batch, *, in_full: bool) -> list[bytes]:
+    """A batch as bytes for the socket, scripts by digest or in full."""
+    commands = [each.in_full() for each in batch.commands] if in_full else batch.commands
+    return [b"".join([hiredis.pack_command(command.words) for command in commands])]  # type: ignore[arg-type]
+
+
+def unknown_script(replies: list[Any]) -> bool:
+    """Whether the server has forgotten a script."""
+    return any(isinstance(reply, theirs.NoScriptError) for reply in replies)
+
+
+def accepted(replies: list[Any]) -> list[Reply]:
+    """The replies, or the first error among them, as ours."""
+    for reply in replies:
+        if isinstance(reply, theirs.RedisError):
+            raise translated(reply) from reply
+    return replies

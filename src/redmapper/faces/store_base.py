@@ -1,0 +1,158 @@
+"""What the stores of both faces have in common: a registry bound to a strategy and a place."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+import warnings
+from typing import Any
+
+import attrs
+
+from redmapper.errors import MappingError, StoreError
+from redmapper.faces.observe import Observer
+from redmapper.mapping.registry import MapperRegistry
+from redmapper.strategies.lua.receipts import token
+from redmapper.strategies.lua.strategy import LuaIndexStrategy
+from redmapper.strategies.memory import MemoryIndexStrategy
+from redmapper.work.keys import KeyMaker
+from redmapper.work.retry import Retry
+from redmapper.work.strategy import BoundStrategy, IndexStrategy, Place
+from redmapper.work.unit import Session, UnitBase, UnitOptions
+
+MEMORY = "memory://"
+_SCHEMES = ("redis://", "rediss://", "unix://")
+_COMMITS = ("exit", "explicit")
+_READS = ("overlaid", "stored")
+
+
+@attrs.frozen
+class StoreOptions:
+    """How a store was asked for; the same for all its partitions."""
+
+    registry: MapperRegistry
+    strategy: IndexStrategy
+    namespace: str
+    observer: Observer
+
+    @property
+    def server(self) -> bool:
+        """Whether there is one."""
+        return self.strategy.capabilities.server
+
+
+def store_options(
+    registry: MapperRegistry,
+    target: object,
+    strategy: IndexStrategy | None,
+    namespace: str,
+    observer: Observer,
+) -> StoreOptions:
+    """Check what a store was given. Raises MappingError; does no I/O."""
+    if not isinstance(registry, MapperRegistry):
+        message = f"a store takes a MapperRegistry first, not {registry!r}"
+        raise MappingError(message)
+    in_memory = target is None or target == MEMORY
+    chosen = strategy or (MemoryIndexStrategy() if in_memory else LuaIndexStrategy())
+    if chosen.capabilities.server == in_memory:
+        needs = "needs a server: pass its URL" if in_memory else "takes no server: pass none"
+        message = f"{type(chosen).__name__} {needs}"
+        raise MappingError(message)
+    for mapped in registry:
+        for index in mapped.indexes.values():
+            if type(index.index) not in chosen.capabilities.indexes:
+                kind = type(index.index).__name__
+                message = f"{index.index!r}: {type(chosen).__name__} does not serve {kind}"
+                raise MappingError(message)
+    return StoreOptions(registry, chosen, namespace, observer)
+
+
+def is_url(target: object) -> bool:
+    """Whether a target is a URL of a server; MappingError where it is text but none."""
+    if not isinstance(target, str):
+        return False
+    if not target.startswith(_SCHEMES):
+        message = f"{target!r} is no address: write memory://, redis://, rediss:// or unix://"
+        raise MappingError(message)
+    return True
+
+
+def check_client(client: object, wanted: type, other: type, face: str) -> None:
+    """A client must be of the face's world, and hand out bytes."""
+    if isinstance(client, other):
+        cure = "AsyncStore" if face == "Store" else "Store"
+        message = f"{face} can not use {type(client).__module__}.{type(client).__name__}; use {cure}"
+        raise MappingError(message)
+    if not isinstance(client, wanted):
+        message = (
+            f"{face} can not use {client!r}; pass a URL or a "
+            f"{wanted.__module__.removesuffix('.client')}.{wanted.__name__}"
+        )
+        raise MappingError(message)
+    pool = getattr(client, "connection_pool", None)
+    if getattr(pool, "connection_kwargs", {}).get("decode_responses"):
+        message = (
+            "the client has decode_responses=True, but redmapper stores bytes; "
+            "pass one without it, or the URL"
+        )
+        raise MappingError(message)
+
+
+class StoreBase:
+    """A registry bound to one partition of one place; what needs no server, and no waiting."""
+
+    def __init__(self, options: StoreOptions, partition: str | None) -> None:
+        self._options = options
+        self._partition_name = partition
+        self._closed = False
+        place = Place(options.namespace, partition, os.urandom, time.time)
+        self._strategy: BoundStrategy = options.strategy.bind(options.registry, place)
+        self._session = Session(
+            registry=options.registry,
+            strategy=self._strategy,
+            keys=KeyMaker(self._strategy, os.urandom, time.time),
+            new_version=lambda: token(os.urandom).encode(),
+            warn=lambda message: warnings.warn(message, UserWarning, stacklevel=6),
+        )
+
+    @property
+    def registry(self) -> MapperRegistry:
+        """The registry the store was made with."""
+        return self._options.registry
+
+    def __repr__(self) -> str:
+        place = f"namespace={self._options.namespace!r}"
+        if self._partition_name is not None:
+            place += f", partition={self._partition_name!r}"
+        return f"<{type(self).__name__} {type(self._options.strategy).__name__} {place}>"
+
+    def __reduce__(self) -> Any:  # noqa: ANN401 - it never returns
+        message = f"{type(self).__name__} can not be pickled or copied; make one in each process"
+        raise TypeError(message)
+
+    def _require_open(self) -> None:
+        if self._closed:
+            message = f"{self!r} is closed; make another"
+            raise StoreError(message)
+
+    def _reading_unit(self) -> UnitBase:
+        """A unit for one reading without a unit: nothing of it is kept."""
+        unit = UnitBase(self._session, UnitOptions(read_only=True))
+        unit._enter()  # noqa: SLF001 - the stateless door is a unit that nobody holds
+        return unit
+
+    def _retry(self, attempts: int) -> Retry:
+        if attempts < 1:
+            message = f"transact(attempts={attempts!r}): at least 1"
+            raise ValueError(message)
+        return Retry(attempts, random.random)
+
+
+def unit_options(*, commit: str, read_only: bool, reads: str) -> UnitOptions:
+    """The options of a unit; ValueError for one that there is not."""
+    for name, value, known in (("commit", commit, _COMMITS), ("reads", reads, _READS)):
+        if value not in known:
+            message = f"unit({name}={value!r}): one of {', '.join(map(repr, known))}"
+            raise ValueError(message)
+    return UnitOptions(commit=commit, read_only=read_only, reads=reads)

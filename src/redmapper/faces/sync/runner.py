@@ -1,0 +1,132 @@
+"""The runner of the sync face: carries the batches of flows over a redis-py connection pool."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any, Protocol, TypeVar
+
+import attrs
+import redis
+
+from redmapper.errors import ConnectionLost
+from redmapper.faces.exchange import PAUSES, accepted, broken, packed, unknown_script
+from redmapper.faces.observe import Observer
+from redmapper.faces.redis_errors import lost, translated
+from redmapper.wire import Batch, Flow, Reply
+
+Result = TypeVar("Result")
+
+
+class Runner(Protocol):
+    """Runs flows to their end."""
+
+    def run(self, flow: Flow[Result]) -> Result:
+        """The flow's result; what it raises passes."""
+        ...
+
+    def close(self) -> None:
+        """Give the links back."""
+        ...
+
+
+@attrs.define(eq=False)
+class MemoryRunner:
+    """Runs flows that need no server, one at a time, whatever thread they come from."""
+
+    lock: threading.RLock = attrs.field(factory=threading.RLock)
+
+    def run(self, flow: Flow[Result]) -> Result:
+        """The flow's result."""
+        with self.lock:
+            try:
+                batch = next(flow)
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return]
+        message = f"a strategy without a server asked for one: {batch.verb}"
+        raise RuntimeError(message)
+
+    def close(self) -> None:
+        """There is nothing to give back."""
+
+
+@attrs.define(eq=False)
+class ServerRunner:
+    """Runs flows against a server. Thread-safe, as the pool is; a batch has a link for itself.
+
+    A lost link is replaced and the batch sent again, which every batch allows (see `wire`).
+    redis-py's own re-sending is not used: it would not know.
+    """
+
+    client: redis.Redis
+    owned: bool
+    observer: Observer
+
+    def run(self, flow: Flow[Result]) -> Result:
+        """The flow's result."""
+        try:
+            batch = next(flow)
+            while True:
+                try:
+                    replies = self._carry(batch)
+                except BaseException as error:  # noqa: BLE001 - the flow decides
+                    batch = flow.throw(error)
+                else:
+                    batch = flow.send(replies)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+
+    def _carry(self, batch: Batch) -> list[Reply]:
+        if self.observer.idle:
+            return self._patiently(batch)
+        begin = time.perf_counter()
+        try:
+            return self._patiently(batch)
+        finally:
+            self.observer.report(batch, time.perf_counter() - begin)
+
+    def _patiently(self, batch: Batch) -> list[Reply]:
+        sent = False
+        for pause in (*PAUSES, None):
+            try:
+                return self._exchange(batch)
+            except ConnectionLost as error:
+                sent = error.sent = sent or error.sent
+                if pause is None:
+                    raise
+                time.sleep(pause)
+        raise AssertionError  # the loop ends with a return or a raise
+
+    def _exchange(self, batch: Batch) -> list[Reply]:
+        """One round trip, or two when the server has forgotten a script."""
+        pool = self.client.connection_pool
+        try:
+            connection = pool.get_connection()
+        except (redis.RedisError, OSError) as error:
+            raise (lost(error, sent=False) if broken(error) else translated(error)) from error  # type: ignore[arg-type]
+        try:
+            replies = self._ask(connection, batch, in_full=False)
+            if unknown_script(replies):
+                replies = self._ask(connection, batch, in_full=True)
+        except (redis.RedisError, OSError) as error:
+            raise lost(error, sent=True) from error
+        finally:
+            pool.release(connection)
+        return accepted(replies)
+
+    def _ask(self, connection: Any, batch: Batch, *, in_full: bool) -> list[Any]:  # noqa: ANN401
+        connection.send_packed_command(packed(batch, in_full=in_full))
+        return [_reply(connection) for _ in batch.commands]
+
+    def close(self) -> None:
+        """Close the links, unless they are the user's."""
+        if self.owned:
+            self.client.close()
+
+
+def _reply(connection: Any) -> Any:  # noqa: ANN401 - redis-py's connection and its replies
+    """One reply, an error reply as a value, so that those after it are read too."""
+    try:
+        return connection.read_response(disable_decoding=True)
+    except redis.ResponseError as error:
+        return error

@@ -1,0 +1,59 @@
+"""The unit of work of the sync face: one line a verb."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from redmapper.faces.sync.reads import Reads
+from redmapper.wire import Flow
+from redmapper.work.unit import Session, UnitBase, UnitOptions
+
+Result = TypeVar("Result")
+
+
+class UnitOfWork(UnitBase, Reads):
+    """New, changed and deleted objects, written together when its block ends without an exception.
+
+    Made by `store.unit()`. It can be used for many blocks, one after another; each starts empty.
+    """
+
+    def __init__(
+        self, session: Session, options: UnitOptions, run: Callable[[Flow[Any]], Any]
+    ) -> None:
+        super().__init__(session, options)
+        self._carry = run
+
+    def _reader(self) -> UnitBase:
+        return self
+
+    def _run(self, flow: Flow[Result]) -> Result:
+        return self._carry(flow)  # type: ignore[no-any-return]
+
+    def __enter__(self) -> Self:
+        self._enter()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        failure: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._run(self._leave(failure))
+
+    def commit(self) -> None:
+        """Write all pending changes in one atomic call; objects stay tracked, clean.
+
+        Raises Conflict, with every violation, when nothing was written: mend and commit again.
+        """
+        self._run(self._exclusive("commit", self._commit()))
+
+    def rollback(self) -> None:
+        """Forget every object and pending change; objects stay as they are."""
+        self._rollback()
+
+    def refresh(self, obj: object) -> None:
+        """Load a tracked object anew, over what was changed; NotFound when it is gone."""
+        self._run(self._exclusive("refresh", self._refresh(obj)))

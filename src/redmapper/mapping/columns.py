@@ -1,0 +1,191 @@
+"""How each attribute of a domain class is stored: its annotation, read once, becomes a `Column`."""
+
+from __future__ import annotations
+
+import collections.abc
+import sys
+import types
+import typing
+from typing import Any, TypeAlias
+
+import attrs
+from cattrs import Converter
+
+from redmapper.errors import ValueRefused
+from redmapper.mapping.nested import Nested
+from redmapper.mapping.scalars import Scalar, scalar_for
+
+Record: TypeAlias = dict[bytes, bytes]
+"""A stored entity: field name -> stored bytes. Besides the attributes it holds, under names that
+no attribute can have, `@` (the version token), `!x` (x is None, though its default is not),
+`=x` (the Computed x) and `~x` (x as its norm makes it, where that differs)."""
+
+VERSION = b"@"
+
+_COLLECTIONS = (list, set, frozenset, tuple)
+_ABSTRACT = (
+    collections.abc.Collection,
+    collections.abc.Sequence,
+    collections.abc.MutableSequence,
+    collections.abc.Set,
+    collections.abc.MutableSet,
+)
+
+
+@attrs.frozen
+class Kind:
+    """What an annotation says: how values are stored, and whether None is among them."""
+
+    annotation: Any
+    optional: bool
+    codec: Scalar | Nested
+    elements: Scalar | None = None
+
+    @property
+    def scalar(self) -> Scalar | None:
+        """The scalar, where it is one."""
+        return self.codec if isinstance(self.codec, Scalar) else None
+
+
+@attrs.frozen
+class Column:
+    """One stored field: an attribute, or the value of a Computed.
+
+    `hidden` marks attributes that attrs leaves out of a repr. `norm` is the field's own.
+    """
+
+    name: str
+    stored: bytes
+    kind: Kind
+    hidden: bool = False
+    norm: typing.Callable[[Any], Any] | None = None
+
+    @property
+    def shadow(self) -> bytes:
+        """Where the normed value is kept, where it differs."""
+        return b"~" + self.stored
+
+    @property
+    def names(self) -> tuple[bytes, ...]:
+        """Every stored field that has a say in the value."""
+        return (self.stored, self.shadow) if self.norm else (self.stored,)
+
+    def normed(self, value: Any) -> Any:  # noqa: ANN401 - any field's value
+        """The value as indexes and conditions see it."""
+        if self.norm is None or value is None:
+            return value
+        if self.kind.elements is not None:
+            return type(value)(self.norm(element) for element in value)
+        return self.norm(value)
+
+    def encode(self, value: Any) -> bytes:  # noqa: ANN401 - any field's value
+        """A value that is not None, as stored bytes; ValueRefused with the path to it."""
+        return self._named(self.kind.codec.encode, value)
+
+    def encode_checked(self, value: Any) -> bytes:  # noqa: ANN401 - any field's value
+        """The same, for a value about to be stored: a nested one must load again."""
+        codec = self.kind.codec
+        return self._named(codec.encode if isinstance(codec, Scalar) else codec.encode_checked, value)
+
+    def _named(self, encode: typing.Callable[[Any], bytes], value: Any) -> bytes:  # noqa: ANN401
+        try:
+            return encode(value)
+        except ValueRefused as refused:
+            path = f".{self.name}{refused.path}"
+            if self.hidden:
+                message = f"this {type(value).__name__} can not be stored there; it is not shown"
+                raise ValueRefused(message, path=path) from None
+            raise ValueRefused(refused.reason, path=path, value=value) from refused
+
+    def queried(self, record: Record) -> Any:  # noqa: ANN401 - any field's value
+        """The value that conditions and indexes see, from a record."""
+        raw = self.raw(record)
+        return None if raw is None else self.kind.codec.decode(raw)
+
+    def raw(self, record: Record) -> bytes | None:
+        """The stored bytes of that value."""
+        raw = record.get(self.stored)
+        return raw if self.norm is None else record.get(self.shadow, raw)
+
+
+def read_kind(annotation: Any, converter: Converter) -> Kind:  # noqa: ANN401 - any annotation
+    """What an annotation says about storing."""
+    plain, optional = without_none(_unwrapped(annotation))
+    scalar = _scalar(plain)
+    if scalar is not None:
+        return Kind(annotation, optional, scalar)
+    return Kind(annotation, optional, Nested(plain, converter), _elements(plain))
+
+
+def _scalar(annotation: Any) -> Scalar | None:  # noqa: ANN401 - any annotation
+    if typing.get_origin(annotation) is typing.Literal:
+        kinds = {type(value) for value in typing.get_args(annotation)}
+        return scalar_for(kinds.pop()) if len(kinds) == 1 else None
+    return scalar_for(annotation) if isinstance(annotation, type) else None
+
+
+def _elements(annotation: Any) -> Scalar | None:  # noqa: ANN401 - any annotation
+    """The scalar of a collection's elements: `list[str]`, `set[int]`, `tuple[str, ...]`."""
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin not in (*_COLLECTIONS, *_ABSTRACT):
+        return None
+    if origin is tuple and (len(arguments) != 2 or arguments[1] is not ...):  # noqa: PLR2004
+        return None
+    return _scalar(_unwrapped(arguments[0]))
+
+
+def without_none(annotation: Any) -> tuple[Any, bool]:  # noqa: ANN401 - any annotation
+    """`T | None` as (T, True); anything else as (itself, False)."""
+    if typing.get_origin(annotation) not in (typing.Union, types.UnionType):
+        return annotation, annotation is type(None) or annotation is Any
+    arguments = typing.get_args(annotation)
+    rest = tuple(part for part in arguments if part is not type(None))
+    return (typing.Union[rest], len(rest) < len(arguments))  # noqa: UP007 - made at run time
+
+
+def _unwrapped(annotation: Any) -> Any:  # noqa: ANN401 - any annotation
+    """Without `Annotated[...]` and `NewType`, which say nothing about storing."""
+    while True:
+        if typing.get_origin(annotation) is typing.Annotated:
+            annotation = typing.get_args(annotation)[0]
+        elif isinstance(annotation, typing.NewType):
+            annotation = annotation.__supertype__
+        else:
+            return annotation
+
+
+def agrees(declared: Any, actual: Any, *, key: bool = False) -> bool:  # noqa: ANN401 - annotations
+    """Whether what a mapper says of a field is what the class says."""
+    if declared is Any or actual is Any:
+        return True
+    first, second = _shape(declared), _shape(actual)
+    return first == second or (key and _shape(without_none(actual)[0]) == first)
+
+
+def _shape(annotation: Any) -> Any:  # noqa: ANN401 - any annotation
+    """An annotation in one spelling: `List[int]` as `list[int]`, unions as sets."""
+    annotation = _unwrapped(annotation)
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin in (typing.Union, types.UnionType):
+        return frozenset(map(_shape, arguments))
+    if origin is typing.Literal or not arguments:
+        return annotation
+    return (origin, *map(_shape, arguments))
+
+
+def annotation_of(domain: type, attribute: attrs.Attribute[Any]) -> Any:  # noqa: ANN401 - a type
+    """An attribute's annotation, text resolved in the module of the class that wrote it.
+
+    Raises NameError when a name in it is not known there, as one imported only for type checkers.
+    """
+    if attribute.type is None:
+        return Any
+    owner = next(
+        (kind for kind in domain.__mro__ if attribute.name in kind.__dict__.get("__annotations__", {})),
+        domain,
+    )
+    holder = types.SimpleNamespace(__annotations__={attribute.name: attribute.type})
+    names = vars(sys.modules.get(owner.__module__, types.ModuleType("nowhere")))
+    return typing.get_type_hints(holder, globalns=names, localns=vars(owner), include_extras=True)[
+        attribute.name
+    ]

@@ -1,0 +1,148 @@
+"""What a mapper declares of its class: a key, fields, and values computed from an entity.
+
+A declaration is read by the class body (`__set_name__` tells it its name) and by the registry,
+which checks it against the domain class. Its operators make conditions (`predicates`); the type
+parameter makes `Users.age >= "x"` an error to a type checker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, TypeVar, get_args
+
+from redmapper.mapping.predicates import (
+    Between,
+    Compare,
+    Has,
+    In,
+    IsNone,
+    Not,
+    Predicate,
+    StartsWith,
+    Term,
+)
+
+T = TypeVar("T")
+Element = TypeVar("Element")
+
+
+class Queryable(Generic[T]):
+    """What conditions and orders can be said of: a `Key`, a `Field` or a `Computed`."""
+
+    # `Field[int]()` tells the instance its own parameter through this attribute, after __init__.
+    __orig_class__: Any
+
+    def __init__(self) -> None:
+        self.name = ""
+        self.owner: type | None = None
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+        self.owner = owner
+
+    @property
+    def annotation(self) -> Any:  # noqa: ANN401 - a type, a union or a string is all of these
+        """What stands between the brackets, or Any where nothing does."""
+        return get_args(self.__orig_class__)[0] if hasattr(self, "__orig_class__") else Any
+
+    def __repr__(self) -> str:
+        owner = self.owner.__name__ if self.owner else type(self).__name__
+        return f"{owner}.{self.name or '?'}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (getattr, (self.owner, self.name))
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: T) -> Predicate:  # type: ignore[override]
+        return IsNone(self) if other is None else Compare(self, "==", other)
+
+    def __ne__(self, other: T) -> Predicate:  # type: ignore[override]
+        return Not(IsNone(self)) if other is None else Compare(self, "!=", other)
+
+    def __lt__(self, other: T) -> Predicate:
+        return Compare(self, "<", other)
+
+    def __le__(self, other: T) -> Predicate:
+        return Compare(self, "<=", other)
+
+    def __gt__(self, other: T) -> Predicate:
+        return Compare(self, ">", other)
+
+    def __ge__(self, other: T) -> Predicate:
+        return Compare(self, ">=", other)
+
+    def between(self, low: T, high: T) -> Predicate:
+        """`low <= field <= high`, both ends in."""
+        return Between(self, low, high)
+
+    def in_(self, values: Iterable[T]) -> Predicate:
+        """The field has one of the values; None among them matches what has no value."""
+        return In(self, tuple(values))
+
+    def is_none(self) -> Predicate:
+        """The field has no value."""
+        return IsNone(self)
+
+    def not_none(self) -> Predicate:
+        """The field has a value."""
+        return Not(IsNone(self))
+
+    def startswith(self: Queryable[str] | Queryable[str | None], prefix: str) -> Predicate:
+        """The text begins with the prefix; every character of it is literal."""
+        return StartsWith(self, prefix)
+
+    def has(
+        self: Queryable[list[Element]]
+        | Queryable[set[Element]]
+        | Queryable[frozenset[Element]]
+        | Queryable[tuple[Element, ...]]
+        | Queryable[list[Element] | None]
+        | Queryable[set[Element] | None]
+        | Queryable[frozenset[Element] | None]
+        | Queryable[tuple[Element, ...] | None],
+        element: Element,
+    ) -> Predicate:
+        """The collection holds the element."""
+        return Has(self, element)
+
+    def asc(self) -> Term:
+        """This field, smallest first, None before all."""
+        return Term(self)
+
+    def desc(self) -> Term:
+        """This field, greatest first, None after all."""
+        return Term(self, descending=True)
+
+
+class Key(Queryable[T]):
+    """The field that identifies an entity; a mapper has exactly one.
+
+    A key that is None is filled in: `Key[int]` from a sequence, when the commit has landed;
+    `Key[str]` and `Key[UUID]` with a UUIDv7, by `add`; any other, or all with `new=`, by calling
+    `new` without arguments, by `add`.
+    """
+
+    def __init__(self, *, new: Callable[[], T] | None = None) -> None:
+        super().__init__()
+        self.new = new
+
+
+class Field(Queryable[T]):
+    """An attribute that can be queried.
+
+    `norm` is applied to the value in indexes, conditions and orders, not to what is stored:
+    `Field[str](norm=str.casefold)`. It must be pure, and never sees None.
+    """
+
+    def __init__(self, *, norm: Callable[[Any], Any] | None = None) -> None:
+        super().__init__()
+        self.norm = norm
+
+
+class Computed(Queryable[T]):
+    """A value computed from the entity whenever it is written; queryable, never part of it."""
+
+    def __init__(self, compute: Callable[[Any], T]) -> None:
+        super().__init__()
+        self.compute = compute

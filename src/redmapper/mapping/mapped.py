@@ -1,0 +1,264 @@
+"""A domain class as a registry has it: its columns, its indexes and its generated codec."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+import attrs
+
+from redmapper.errors import CorruptRecord, NotMapped, ValueRefused
+from redmapper.mapping.columns import VERSION, Column, Record
+from redmapper.mapping.entries import EntryValues, key_tail
+from redmapper.mapping.fields import Key
+from redmapper.mapping.indexes import Index, Unique
+from redmapper.mapping.mapper import Mapper
+from redmapper.mapping.records import (
+    Attribute,
+    FieldChanges,
+    RecordCodec,
+    Snapshot,
+    encode_by_column,
+    named,
+)
+from redmapper.mapping.scalars import Scalar
+
+KeyBytes: TypeAlias = bytes
+"""A key as it is stored: the identity of an entity within its mapper."""
+
+
+@attrs.frozen
+class MappedIndex:
+    """An index of a mapped class, and the function that gives a record's values in it."""
+
+    index: Index
+    columns: tuple[Column, ...]
+    values: EntryValues
+
+    stored: frozenset[bytes] = attrs.field(init=False)
+
+    @stored.default
+    def _stored(self) -> frozenset[bytes]:
+        """Every stored field that has a say in it."""
+        return frozenset(name for column in self.columns for name in column.names)
+
+    @property
+    def name(self) -> str:
+        """Its name, which is part of the stored format."""
+        return self.index.name
+
+    def describe(self) -> str:
+        """What the stored entries depend on, as text: a change of it is a change of schema."""
+        parts = [
+            f"{column.name}:{_codec_name(column)}"
+            f"{'~' if column.norm else ''}{' desc' if term.descending else ''}"
+            for term, column in zip(self.index.terms, self.columns, strict=True)
+        ]
+        nulls = " nulls" if isinstance(self.index, Unique) and self.index.nulls else ""
+        return f"{type(self.index).__name__}({', '.join(parts)}){nulls}"
+
+
+def _codec_name(column: Column) -> str:
+    if column.kind.elements is not None:
+        return f"[{column.kind.elements.name}]"
+    return column.kind.scalar.name if column.kind.scalar else "nested"
+
+
+@attrs.frozen
+class KeyColumn:
+    """The key of a mapped class."""
+
+    declared: Key[Any]
+    attribute: Attribute
+    scalar: Scalar
+    listed: Column = attrs.field(init=False)
+
+    @listed.default
+    def _listed(self) -> Column:
+        """The key as the listing of all keys is ordered: by its stored bytes, made sortable."""
+        encode, tail = self.scalar.encode, key_tail(self.scalar)
+        scalar = attrs.evolve(
+            self.scalar, order=lambda value: tail(encode(value)), none=b"", width=0
+        )
+        column = self.attribute.column
+        return attrs.evolve(column, kind=attrs.evolve(column.kind, codec=scalar))
+
+    @property
+    def sequential(self) -> bool:
+        """Whether missing keys come from a sequence."""
+        return self.scalar.type is int and self.declared.new is None
+
+
+@attrs.frozen(eq=False)
+class MappedClass:
+    """All that redmapper knows of one domain class. Made by the registry, never changed."""
+
+    mapper: type[Mapper[Any]]
+    domain: type
+    name: str
+    conflict: str
+    key: KeyColumn
+    attributes: tuple[Attribute, ...]
+    columns: dict[str, Column]
+    computed: tuple[tuple[Column, Callable[[Any], Any]], ...]
+    indexes: dict[str, MappedIndex]
+    codec: RecordCodec
+    normed: tuple[Column, ...] = attrs.field(init=False)
+    uniques: tuple[MappedIndex, ...] = attrs.field(init=False)
+    description: str = attrs.field(init=False)
+    fingerprint: str = attrs.field(init=False)
+    hidden: frozenset[bytes] = attrs.field(init=False)
+
+    @normed.default
+    def _normed(self) -> tuple[Column, ...]:
+        return tuple(column for column in self.columns.values() if column.norm)
+
+    @uniques.default
+    def _uniques(self) -> tuple[MappedIndex, ...]:
+        return tuple(each for each in self.indexes.values() if isinstance(each.index, Unique))
+
+    @description.default
+    def _description(self) -> str:
+        indexes = {name: index.describe() for name, index in sorted(self.indexes.items())}
+        facts = {"format": 1, "key": self.key.scalar.name, "indexes": indexes}
+        return json.dumps(facts, sort_keys=True)
+
+    @fingerprint.default
+    def _fingerprint(self) -> str:
+        return hashlib.blake2b(self.description.encode(), digest_size=8).hexdigest()
+
+    @hidden.default
+    def _hidden(self) -> frozenset[bytes]:
+        """The stored fields that logs and messages must not show."""
+        columns = [each.column for each in self.attributes] + list(self.columns.values())
+        secret = [column for column in columns if column.hidden]
+        return frozenset(name for column in secret for name in (column.stored, column.shadow))
+
+    def __repr__(self) -> str:
+        return f"<mapped {self.domain.__name__} by {self.mapper.__name__}>"
+
+    # --- keys ---
+
+    def key_of(self, entity: object) -> Any:  # noqa: ANN401 - any key
+        """The value of the entity's key attribute."""
+        return getattr(entity, self.key.attribute.name)
+
+    def encode_key(self, key: object) -> KeyBytes:
+        """A key as stored bytes; ValueRefused names the class where it can not be one."""
+        try:
+            encoded = self.key.scalar.encode(key)
+            self.key.scalar.order(key)
+        except ValueRefused as refused:
+            path = f"{self.domain.__name__} key"
+            raise ValueRefused(refused.reason, path=path, value=key) from refused
+        return encoded
+
+    def decode_key(self, key: KeyBytes) -> Any:  # noqa: ANN401 - any key
+        """The key as the domain class has it."""
+        return self.key.scalar.decode(key)
+
+    def title(self, key: KeyBytes | None) -> str:
+        """An entity as messages call it: `User(7)`."""
+        return f"{self.domain.__name__}({'new' if key is None else repr(self.decode_key(key))})"
+
+    # --- entity <-> record ---
+
+    def encode(self, entity: object, key: KeyBytes | None = None) -> Record:
+        """The whole record of an entity, the derived fields included, without a version."""
+        try:
+            record = self._encode_attributes(entity)
+            self._derive(entity, record)
+        except ValueRefused as refused:
+            raise named(refused, self.title(key)) from refused
+        return record
+
+    def _encode_attributes(self, entity: object) -> Record:
+        try:
+            return self.codec.encode(entity)
+        except ValueRefused:
+            raise
+        except ValueError:  # a surrogate, or an integer too long for `%d`
+            return encode_by_column(list(self.attributes), entity)
+
+    def compare(self, entity: object, snapshot: Snapshot, key: KeyBytes) -> FieldChanges:
+        """The attributes that differ from the snapshot, as stored bytes."""
+        try:
+            return self.codec.compare(entity, snapshot)
+        except ValueRefused as refused:
+            raise named(refused, self.title(key)) from refused
+
+    def changed_record(
+        self, entity: object, base: Record, changes: FieldChanges, key: KeyBytes
+    ) -> Record:
+        """The base with the changes laid over it, and what is derived from them."""
+        record = overlaid(base, changes)
+        try:
+            self._derive(entity, record)
+        except ValueRefused as refused:
+            raise named(refused, self.title(key)) from refused
+        return record
+
+    def _derive(self, entity: object, record: Record) -> None:
+        for column, compute in self.computed:
+            _place(record, column.stored, _computed_bytes(column, compute, entity))
+        for column in self.normed:
+            value = column.normed(getattr(entity, column.name))
+            encoded = None if value is None else column.encode(value)
+            _place(record, column.shadow, None if encoded == record.get(column.stored) else encoded)
+
+    def construct(self, record: Record, key: KeyBytes) -> Any:  # noqa: ANN401 - an entity
+        """The entity, by its class's own `__init__`; CorruptRecord names what can not be read."""
+        try:
+            return self.codec.construct(record, self.decode_key(key))
+        except CorruptRecord as error:
+            message = f"{self.title(key)}: {error}; mend the record or the mapper"
+            raise CorruptRecord(message) from error
+
+    def snapshot(self, entity: object) -> Snapshot:
+        """What `compare` needs to know of the entity as it is now."""
+        return self.codec.snapshot(entity)
+
+
+def overlaid(base: Record, changes: FieldChanges) -> Record:
+    """A record with changes applied; None removes a field."""
+    record = dict(base)
+    for name, value in changes.items():
+        _place(record, name, value)
+    return record
+
+
+def version_of(record: Record) -> str:
+    """The version token of a stored record."""
+    return record.get(VERSION, b"").decode()
+
+
+def _place(record: Record, name: bytes, value: bytes | None) -> None:
+    if value is None:
+        record.pop(name, None)
+    else:
+        record[name] = value
+
+
+def _computed_bytes(
+    column: Column, compute: Callable[[Any], Any], entity: object
+) -> bytes | None:
+    try:
+        value = compute(entity)
+    except Exception as error:
+        message = f"computing it failed with {type(error).__name__}: {error}"
+        raise ValueRefused(message, path=f".{column.name}") from error
+    return None if value is None else column.encode(value)
+
+
+def nearest_domain(domain: type, mapped: Iterable[MappedClass]) -> NotMapped:
+    """The error for a class that has no mapper, naming the nearest that has one."""
+    known = {each.domain for each in mapped}
+    parent = next((kind for kind in domain.__mro__[1:] if kind in known), None)
+    if parent is not None:
+        cure = f"its base {parent.__name__} has one, but a subclass needs its own"
+    else:
+        names = ", ".join(sorted(kind.__name__ for kind in known))
+        cure = f"mapped are: {names or 'none'}"
+    return NotMapped(f"{domain.__name__} has no mapper in this registry; {cure}")

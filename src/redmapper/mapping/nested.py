@@ -1,0 +1,129 @@
+"""Nested values (lists, dicts, sets, attrs classes) as canonical JSON, through a cattrs converter.
+
+Canonical: equal values give equal bytes. Keys of objects are sorted and so are the elements of
+sets, which have no order of their own; nothing is escaped that JSON lets stand, so text stays
+readable in `redis-cli`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import time, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import attrs
+from cattrs import Converter
+from cattrs.cols import is_any_set
+from cattrs.preconf.json import make_converter
+
+from redmapper.errors import ValueRefused
+from redmapper.mapping.scalars import Scalar, scalar_for
+
+
+def nested_converter(given: Converter | None) -> Converter:
+    """The converter of a registry: a copy of the one given, or a new one; sets made canonical."""
+    converter = given.copy() if given is not None else _default_converter()
+    original = converter.copy()
+
+    def sorted_set(kind: Any) -> Callable[[Any], list[Any]]:  # noqa: ANN401 - any annotation
+        unordered = original.get_unstructure_hook(kind)
+        return lambda value: sorted(unordered(value), key=_dump)
+
+    converter.register_unstructure_hook_factory(is_any_set, sorted_set)
+    return converter
+
+
+def _default_converter() -> Converter:
+    """cattrs' JSON converter, and the scalars that it leaves alone but JSON can not write."""
+    converter = make_converter()
+    for kind in (Decimal, UUID, time, timedelta):
+        scalar = scalar_for(kind)
+        if scalar is not None:
+            _register(converter, scalar)
+    return converter
+
+
+def _register(converter: Converter, scalar: Scalar) -> None:
+    converter.register_unstructure_hook(scalar.type, lambda value: scalar.encode(value).decode())
+    converter.register_structure_hook(
+        scalar.type, lambda value, _: scalar.decode(str(value).encode())
+    )
+
+
+def _dump(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+@attrs.frozen
+class Nested:
+    """How the values of one annotation are stored."""
+
+    annotation: Any
+    converter: Converter
+
+    def encode(self, value: object) -> bytes:
+        """The value's JSON; ValueRefused, with the path inside the value, where it has none."""
+        try:
+            plain = self.converter.unstructure(value, unstructure_as=self.annotation)
+            encoded = _dump(plain).encode()
+        except Exception as error:
+            raise self._refused(value, error) from error
+        return encoded
+
+    def encode_checked(self, value: object) -> bytes:
+        """The same, and proof that it loads again: what could not is refused before it is stored."""
+        encoded = self.encode(value)
+        try:
+            self.decode(encoded)
+        except Exception as error:
+            message = f"{_short(value)} would not load again as {self.annotation}: {_reason(error)}"
+            raise ValueRefused(message, value=value) from error
+        return encoded
+
+    def decode(self, stored: bytes) -> Any:  # noqa: ANN401 - whatever the annotation says
+        """The value; any error of JSON or cattrs on damaged bytes."""
+        return self.converter.structure(json.loads(stored), self.annotation)
+
+    def _refused(self, value: object, error: Exception) -> ValueRefused:
+        for path, leaf in _leaves(value, ""):
+            try:
+                _dump(self.converter.unstructure(leaf)).encode()
+            except Exception as at_leaf:  # noqa: BLE001 - hooks of users raise what they like
+                message = f"{_short(leaf)} can not be stored as JSON: {_reason(at_leaf)}"
+                return ValueRefused(message, path=path, value=leaf)
+        message = f"{_short(value)} can not be stored as JSON: {_reason(error)}"
+        return ValueRefused(message, value=value)
+
+
+def _leaves(value: object, path: str) -> Iterator[tuple[str, object]]:
+    """Every innermost value with the path to it, as one would write it in Python."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _leaves(key, f"{path}.keys()") if not isinstance(key, str) else ()
+            yield from _leaves(item, f"{path}[{key!r}]")
+    elif isinstance(value, (list, tuple)):
+        for position, item in enumerate(value):
+            yield from _leaves(item, f"{path}[{position}]")
+    elif isinstance(value, (set, frozenset)):
+        for item in value:
+            yield from _leaves(item, f"{path}{{...}}")
+    elif attrs.has(type(value)):
+        for attribute in attrs.fields(type(value)):
+            yield from _leaves(getattr(value, attribute.name), f"{path}.{attribute.name}")
+    else:
+        yield path, value
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 - a line's length
+
+
+def _reason(error: BaseException) -> str:
+    """What went wrong, the innermost cause of a cattrs group first."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,164 @@
+"""Conditions and orders: frozen values that say what a query asks, and do nothing.
+
+The operators of `fields` make them, `query.planner` finds an index for them, and `query.evaluate`
+judges a record by them. They print as the code that made them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import attrs
+
+if TYPE_CHECKING:
+    from redmapper.mapping.fields import Queryable
+
+
+class Predicate:
+    """A condition on entities; combine conditions with `&`, `|` and `~`."""
+
+    __slots__ = ()
+
+    def __and__(self, other: Predicate) -> Predicate:
+        return And(parts=(*_parts(And, self), *_parts(And, other)))
+
+    def __or__(self, other: Predicate) -> Predicate:
+        return Or(parts=(*_parts(Or, self), *_parts(Or, other)))
+
+    def __invert__(self) -> Predicate:
+        return Not(part=self)
+
+    def __bool__(self) -> NoReturn:
+        message = (
+            f"`{self!r}` is a condition, not a truth: combine conditions with &, | and ~ "
+            "(in parentheses), not with and, or, not, chained comparisons or `in`"
+        )
+        raise TypeError(message)
+
+
+def _parts(kind: type[And | Or], predicate: Predicate) -> tuple[Predicate, ...]:
+    """The parts of a condition of this kind, so that `a & b & c` is one condition of three."""
+    return predicate.parts if isinstance(predicate, kind) else (predicate,)
+
+
+def _identity(field: Queryable[Any]) -> object:
+    """Fields are told apart by identity: their `==` makes a condition."""
+    return id(field)
+
+
+def _the_field() -> Any:  # noqa: ANN401 - what attrs.field itself returns
+    return attrs.field(eq=_identity)
+
+
+@attrs.frozen(repr=False)
+class Compare(Predicate):
+    """`field operator value`, the operator one of `==  !=  <  <=  >  >=`."""
+
+    field: Queryable[Any] = _the_field()
+    operator: str
+    value: Any
+
+    def __repr__(self) -> str:
+        return f"{self.field!r} {self.operator} {self.value!r}"
+
+
+@attrs.frozen(repr=False)
+class Between(Predicate):
+    """`low <= field <= high`."""
+
+    field: Queryable[Any] = _the_field()
+    low: Any
+    high: Any
+
+    def __repr__(self) -> str:
+        return f"{self.field!r}.between({self.low!r}, {self.high!r})"
+
+
+@attrs.frozen(repr=False)
+class In(Predicate):
+    """The field has one of the values."""
+
+    field: Queryable[Any] = _the_field()
+    values: tuple[Any, ...]
+
+    def __repr__(self) -> str:
+        return f"{self.field!r}.in_({list(self.values)!r})"
+
+
+@attrs.frozen(repr=False)
+class IsNone(Predicate):
+    """The field has no value."""
+
+    field: Queryable[Any] = _the_field()
+
+    def __repr__(self) -> str:
+        return f"{self.field!r}.is_none()"
+
+
+@attrs.frozen(repr=False)
+class StartsWith(Predicate):
+    """The text begins with the prefix."""
+
+    field: Queryable[Any] = _the_field()
+    prefix: str
+
+    def __repr__(self) -> str:
+        return f"{self.field!r}.startswith({self.prefix!r})"
+
+
+@attrs.frozen(repr=False)
+class Has(Predicate):
+    """The collection holds the element."""
+
+    field: Queryable[Any] = _the_field()
+    element: Any
+
+    def __repr__(self) -> str:
+        return f"{self.field!r}.has({self.element!r})"
+
+
+def _inside(predicate: Predicate) -> str:
+    """A part as it must be written inside a larger condition."""
+    plain = isinstance(predicate, (Between, In, IsNone, StartsWith, Has, Not))
+    return repr(predicate) if plain else f"({predicate!r})"
+
+
+@attrs.frozen(repr=False)
+class And(Predicate):
+    """Every part holds."""
+
+    parts: tuple[Predicate, ...]
+
+    def __repr__(self) -> str:
+        return " & ".join(map(_inside, self.parts))
+
+
+@attrs.frozen(repr=False)
+class Or(Predicate):
+    """At least one part holds."""
+
+    parts: tuple[Predicate, ...]
+
+    def __repr__(self) -> str:
+        return " | ".join(map(_inside, self.parts))
+
+
+@attrs.frozen(repr=False)
+class Not(Predicate):
+    """The part does not hold."""
+
+    part: Predicate
+
+    def __repr__(self) -> str:
+        return f"~{_inside(self.part)}"
+
+
+@attrs.frozen(repr=False)
+class Term:
+    """One term of an order: a field and its direction."""
+
+    field: Queryable[Any] = _the_field()
+    descending: bool = False
+
+    def __repr__(self) -> str:
+        return f"{self.field!r}.{'desc' if self.descending else 'asc'}()"

@@ -1,0 +1,237 @@
+"""Entity <-> record: four functions generated once a mapper, since they run once an entity.
+
+The source is plain Python, one line a field, kept on the codec and printed by `codec.source`.
+What the generated code can not do falls back to the columns it was made from:
+
+- `encode(entity)` gives the record of the attributes, without what is derived from them.
+- `construct(record, key)` calls the class with the decoded values, as its `__init__` takes them.
+- `snapshot(entity)` keeps what a later comparison needs: scalars as they are (they can not change
+  in place), nested values as their canonical bytes (they can).
+- `compare(entity, snapshot)` gives the fields that differ, as stored bytes, None for a removed one.
+  Most fields of most entities are the very object that was loaded, so `is` decides first.
+
+A None is an absent field. Only where the class has another default is it written, as the empty
+field `!name`: so a record older than an attribute loads with the attribute's default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn, TypeAlias
+
+import attrs
+
+from redmapper.errors import CorruptRecord, ValueRefused
+from redmapper.mapping.columns import Column, Record
+
+Snapshot: TypeAlias = tuple[Any, ...]
+FieldChanges: TypeAlias = dict[bytes, "bytes | None"]
+
+_INLINE = {
+    "text": "value.encode() if type(value) is str else {fallback}(value)",
+    "int": "b'%d' % value if type(value) is int else {fallback}(value)",
+    "float": "repr(value).encode() if type(value) is float else {fallback}(value)",
+}
+"""The commonest scalars spelled out, which saves a call; an error there is named afterwards."""
+
+
+@attrs.frozen
+class Attribute:
+    """An attribute of the domain class: its column, and how `__init__` takes it."""
+
+    name: str
+    alias: str
+    init: bool
+    default: Any
+    column: Column
+
+    @property
+    def none_is_absent(self) -> bool:
+        """Whether an absent field says None rather than a default that is not None."""
+        return self.default is None or self.default is attrs.NOTHING
+
+    def absent(self, record: Record) -> Any:  # noqa: ANN401 - any field's value
+        """The value of a field that the record does not hold."""
+        if b"!" + self.column.stored in record:
+            return None
+        if isinstance(self.default, attrs.Factory):  # type: ignore[arg-type]
+            return self.default.factory()
+        if self.default is not attrs.NOTHING:
+            return self.default
+        if self.column.kind.optional:
+            return None
+        message = f"the stored record has no field {self.name!r}, which has no default"
+        raise CorruptRecord(message)
+
+
+@attrs.frozen
+class RecordCodec:
+    """The generated functions of one mapper."""
+
+    source: str = attrs.field(repr=False)
+    encode: Callable[[Any], Record]
+    construct: Callable[[Record, Any], Any]
+    snapshot: Callable[[Any], Snapshot]
+    compare: Callable[[Any, Snapshot], FieldChanges]
+
+
+def generate_codec(domain: type, attributes: list[Attribute], key: Attribute) -> RecordCodec:
+    """Write, compile and keep the functions of a mapper."""
+    names: dict[str, Any] = {"Entity": domain, "set_attribute": object.__setattr__}
+    for attribute in attributes:
+        names |= _names(attribute)
+    parts = (
+        _encode_source(attributes),
+        _construct_source(attributes, key),
+        _snapshot_source(attributes),
+        _compare_source(attributes),
+    )
+    source = "\n\n".join("\n".join(part) for part in parts) + "\n"
+    exec(compile(source, f"<redmapper codec of {domain.__qualname__}>", "exec"), names)  # noqa: S102
+    functions = {name: names[name] for name in ("encode", "construct", "snapshot", "compare")}
+    return RecordCodec(source, **functions)
+
+
+def _names(attribute: Attribute) -> dict[str, Any]:
+    """What the generated code may call for one attribute."""
+    name, column = attribute.name, attribute.column
+    return {
+        f"encode_{name}": column.encode,
+        f"check_{name}": column.encode_checked,
+        f"decode_{name}": _decoder(attribute),
+        f"absent_{name}": attribute.absent,
+    }
+
+
+def _decoder(attribute: Attribute) -> Callable[[bytes], Any]:
+    """A column's decode, whose errors name the field."""
+    decode = attribute.column.kind.codec.decode
+
+    def decode_named(stored: bytes) -> Any:  # noqa: ANN401 - any field's value
+        try:
+            return decode(stored)
+        except Exception as error:
+            raise _corrupt(attribute, stored, error) from error
+
+    return decode_named
+
+
+def _corrupt(attribute: Attribute, stored: bytes, error: Exception) -> NoReturn:
+    shown = "..." if attribute.column.hidden else repr(stored[:60])
+    message = f"field {attribute.name!r} holds {shown}: {type(error).__name__}: {error}"
+    raise CorruptRecord(message) from error
+
+
+def _encode_source(attributes: list[Attribute]) -> Iterator[str]:
+    yield "def encode(entity):"
+    yield "    record = {}"
+    for attribute in attributes:
+        yield f"    value = entity.{attribute.name}"
+        if attribute.column.kind.optional:
+            yield "    if value is not None:"
+            yield f"        record[{attribute.column.stored!r}] = {_encoding(attribute)}"
+            if not attribute.none_is_absent:
+                yield f"    else: record[{b'!' + attribute.column.stored!r}] = b''"
+        else:
+            yield f"    record[{attribute.column.stored!r}] = {_encoding(attribute)}"
+    yield "    return record"
+
+
+def _encoding(attribute: Attribute) -> str:
+    scalar = attribute.column.kind.scalar
+    inline = _INLINE.get(scalar.name) if scalar is not None else None
+    if scalar is not None and scalar.type in (str, int, float) and inline is not None:
+        return inline.format(fallback=f"encode_{attribute.name}")
+    return f"check_{attribute.name}(value)"
+
+
+def _construct_source(attributes: list[Attribute], key: Attribute) -> Iterator[str]:
+    yield "def construct(record, key):"
+    yield "    get = record.get"
+    yield "    entity = Entity("
+    yield from (f"        {line}," for line in _arguments(attributes, key))
+    yield "    )"
+    for attribute in (*attributes, key):
+        if not attribute.init:
+            value = "key" if attribute is key else _decoding(attribute)
+            yield f"    set_attribute(entity, {attribute.name!r}, {value})"
+    yield "    return entity"
+
+
+def _arguments(attributes: list[Attribute], key: Attribute) -> Iterator[str]:
+    if key.init:
+        yield f"{key.alias}=key"
+    for attribute in attributes:
+        if attribute.init and _depends_on_self(attribute):
+            # attrs computes this default from the instance: leave the argument out.
+            stored = attribute.column.stored
+            held = f"{stored!r} in record or {b'!' + stored!r} in record"
+            yield f"**({{{attribute.alias!r}: {_decoding(attribute)}}} if {held} else {{}})"
+        elif attribute.init:
+            yield f"{attribute.alias}={_decoding(attribute)}"
+
+
+def _depends_on_self(attribute: Attribute) -> bool:
+    default = attribute.default
+    return isinstance(default, attrs.Factory) and default.takes_self  # type: ignore[arg-type]
+
+
+def _decoding(attribute: Attribute) -> str:
+    name, stored = attribute.name, attribute.column.stored
+    plain_none = attribute.column.kind.optional and attribute.none_is_absent
+    absent = "None" if plain_none else f"absent_{name}(record)"
+    return f"decode_{name}(value) if (value := get({stored!r})) is not None else {absent}"
+
+
+def _snapshot_source(attributes: list[Attribute]) -> Iterator[str]:
+    yield "def snapshot(entity):"
+    yield "    return ("
+    for attribute in attributes:
+        name = attribute.name
+        if attribute.column.kind.scalar is not None:
+            yield f"        entity.{name},"
+        else:
+            yield f"        None if (value := entity.{name}) is None else encode_{name}(value),"
+    yield "    )"
+
+
+def _compare_source(attributes: list[Attribute]) -> Iterator[str]:
+    yield "def compare(entity, snapshot):"
+    yield "    changes = {}"
+    for position, attribute in enumerate(attributes):
+        yield f"    value, old = entity.{attribute.name}, snapshot[{position}]"
+        yield from _comparing(attribute)
+    yield "    return changes"
+
+
+def _comparing(attribute: Attribute) -> Iterator[str]:
+    name, stored = attribute.name, attribute.column.stored
+    yield "    if value is not old:"
+    if attribute.column.kind.scalar is not None:
+        yield f"        old = None if old is None else encode_{name}(old)"
+    if attribute.column.kind.optional:
+        yield f"        new = None if value is None else encode_{name}(value)"
+    else:
+        yield f"        new = encode_{name}(value)"
+    yield "        if new != old:"
+    yield f"            changes[{stored!r}] = None if new is None else check_{name}(value)"
+    if not attribute.none_is_absent and attribute.column.kind.optional:
+        marker = b"!" + stored
+        yield f"            changes[{marker!r}] = b'' if new is None else None"
+
+
+def encode_by_column(attributes: list[Attribute], entity: object) -> Record:
+    """What `encode` answers, field by field: for values its short cuts do not take."""
+    record: Record = {}
+    for attribute in attributes:
+        value, column = getattr(entity, attribute.name), attribute.column
+        if value is not None or not column.kind.optional:
+            record[column.stored] = column.encode_checked(value)
+        elif not attribute.none_is_absent:
+            record[b"!" + column.stored] = b""
+    return record
+
+
+def named(refused: ValueRefused, entity: str) -> ValueRefused:
+    """The same refusal with the entity at the head of its path."""
+    return ValueRefused(refused.reason, path=f"{entity}{refused.path}", value=refused.value)

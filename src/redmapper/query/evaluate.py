@@ -1,0 +1,86 @@
+"""A condition over a record, in Python: the meaning that every strategy is held against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from redmapper.errors import UnsupportedQuery
+from redmapper.mapping.columns import Record
+from redmapper.mapping.entries import ordered_value
+from redmapper.mapping.mapped import MappedClass
+from redmapper.mapping.predicates import And, Has, IsNone, Not, Or, Predicate
+from redmapper.query.selection import column_of
+from redmapper.query.spans import encode_value, spans_of
+
+Judge: TypeAlias = Callable[[Record], bool]
+
+
+def judge_of(predicate: Predicate | None, mapped: MappedClass) -> Judge:
+    """The function that says whether a record (its key included) meets the condition.
+
+    Raises UnknownField and UnsupportedQuery, before any record is seen.
+    """
+    if predicate is None:
+        return lambda _: True
+    return _COMBINED.get(type(predicate), _one_field)(predicate, mapped)
+
+
+def _and(predicate: Any, mapped: MappedClass) -> Judge:  # noqa: ANN401 - an And
+    judges = [judge_of(part, mapped) for part in predicate.parts]
+    return lambda record: all(judge(record) for judge in judges)
+
+
+def _or(predicate: Any, mapped: MappedClass) -> Judge:  # noqa: ANN401 - an Or
+    judges = [judge_of(part, mapped) for part in predicate.parts]
+    return lambda record: any(judge(record) for judge in judges)
+
+
+def _not(predicate: Any, mapped: MappedClass) -> Judge:  # noqa: ANN401 - a Not
+    judge = judge_of(predicate.part, mapped)
+    return lambda record: not judge(record)
+
+
+def _has(predicate: Any, mapped: MappedClass) -> Judge:  # noqa: ANN401 - a Has
+    column = column_of(predicate.field, mapped)
+    elements = column.kind.elements
+    if elements is None:
+        message = f"`{predicate!r}`: has() is for collections of scalars"
+        raise UnsupportedQuery(message)
+    wanted = encode_value(predicate, column, elements, predicate.element)
+    order = elements.order
+    return lambda record: any(order(each) == wanted for each in column.queried(record) or ())
+
+
+def _one_field(predicate: Any, mapped: MappedClass) -> Judge:  # noqa: ANN401 - a condition
+    column = column_of(predicate.field, mapped)
+    if column.kind.scalar is None:
+        return _of_nested(predicate, mapped)
+    spans = spans_of(predicate, column)
+    if spans is None:
+        message = f"`{predicate!r}` is not answered for {predicate.field!r}"
+        raise UnsupportedQuery(message)
+    encoded = ordered_value(column)
+
+    def judge(record: Record) -> bool:
+        value = encoded(record)
+        return any(span.holds(value) for span in spans)
+
+    return judge
+
+
+def _of_nested(predicate: Any, mapped: MappedClass) -> Judge:  # noqa: ANN401 - a condition
+    """A nested value can only be there or not."""
+    column = column_of(predicate.field, mapped)
+    if not isinstance(predicate, IsNone):
+        message = f"`{predicate!r}`: a nested value is asked with has() or is_none()"
+        raise UnsupportedQuery(message)
+    return lambda record: column.raw(record) is None
+
+
+_COMBINED: dict[type[Predicate], Callable[[Any, MappedClass], Judge]] = {
+    And: _and,
+    Or: _or,
+    Not: _not,
+    Has: _has,
+}

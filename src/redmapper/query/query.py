@@ -1,0 +1,123 @@
+"""The query as a user writes it: immutable, each call gives a new one; faces say how it is run."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, Self, TypeVar
+
+import attrs
+
+from redmapper.errors import MultipleResults, NotFound, QueryError, UnsupportedQuery
+from redmapper.mapping.fields import Queryable
+from redmapper.mapping.mapped import MappedClass
+from redmapper.mapping.predicates import And, Predicate, Term
+from redmapper.query.selection import Selection, resolve_order
+
+Entity = TypeVar("Entity")
+
+
+@attrs.frozen
+class Asked:
+    """What has been said so far."""
+
+    mapped: MappedClass
+    conditions: tuple[Predicate, ...] = ()
+    terms: tuple[Term, ...] = ()
+    limit: int | None = None
+    offset: int = 0
+    scan: bool = False
+
+    def selection(self) -> Selection:
+        """The selection it amounts to, but for the offset."""
+        where = None
+        if self.conditions:
+            where = self.conditions[0] if len(self.conditions) == 1 else And(self.conditions)
+        order = resolve_order(self.terms, self.mapped)
+        return Selection(self.mapped, where, order, self.limit, self.scan)
+
+    def __str__(self) -> str:
+        parts = [f"query({self.mapped.mapper.__name__})"]
+        for name, arguments in (("where", self.conditions), ("order_by", self.terms)):
+            if arguments:
+                parts.append(f"{name}({', '.join(map(repr, arguments))})")
+        if self.limit is not None:
+            parts.append(f"limit({self.limit})")
+        if self.offset:
+            parts.append(f"offset({self.offset})")
+        if self.scan:
+            parts.append("allow_scan()")
+        return ".".join(parts)
+
+
+class QueryBase(Generic[Entity]):
+    """What can be said of a query before it is run."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+
+    def _with(self, **said: Any) -> Self:  # noqa: ANN401 - fields of Asked
+        """The same query, with something else said."""
+        raise NotImplementedError
+
+    def where(self, *predicates: Predicate) -> Self:
+        """Only what meets all of these conditions, and those said before."""
+        for predicate in predicates:
+            if not isinstance(predicate, Predicate):
+                message = f"where() takes conditions such as Users.age >= 18, not {predicate!r}"
+                raise QueryError(message)
+        flat = [part for each in predicates for part in _flat(each)]
+        return self._with(conditions=(*self._asked.conditions, *flat))
+
+    def order_by(self, *terms: Queryable[Any] | Term) -> Self:
+        """In this order, in place of one said before; ties go by key, as the last term goes."""
+        for term in terms:
+            if not isinstance(term, (Term, Queryable)):
+                message = f"order_by() takes fields such as Users.age.desc(), not {term!r}"
+                raise QueryError(message)
+        said = tuple(term if isinstance(term, Term) else Term(term) for term in terms)
+        return self._with(terms=said)
+
+    def limit(self, count: int | None) -> Self:
+        """At most so many rows; None: all."""
+        if count is not None:
+            _require_natural("limit", count)
+        return self._with(limit=count)
+
+    def offset(self, count: int) -> Self:
+        """Leave out so many rows from the beginning."""
+        _require_natural("offset", count)
+        return self._with(offset=count)
+
+    def allow_scan(self) -> Self:
+        """Let the query read every entity where no index serves it."""
+        return self._with(scan=True)
+
+    def __repr__(self) -> str:
+        return str(self._asked)
+
+    def _one(self, rows: list[Entity]) -> Entity | None:
+        """The only row, or None; MultipleResults where there are more."""
+        if len(rows) > 1:
+            message = f"{self!r} has more than one row; narrow it, or use first()"
+            raise MultipleResults(message)
+        return rows[0] if rows else None
+
+    def _required(self, row: Entity | None) -> Entity:
+        if row is None:
+            message = f"{self!r} has no row; one_or_none() answers None instead"
+            raise NotFound(message)
+        return row
+
+    def _at_most(self, count: int) -> Self:
+        """The same query, for no more rows than that."""
+        limit = self._asked.limit
+        return self._with(limit=count if limit is None else min(limit, count))
+
+
+def _flat(predicate: Predicate) -> tuple[Predicate, ...]:
+    return predicate.parts if isinstance(predicate, And) else (predicate,)
+
+
+def _require_natural(verb: str, count: object) -> None:
+    if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+        message = f"{verb}({count!r}): a whole number, 0 or more"
+        raise UnsupportedQuery(message)

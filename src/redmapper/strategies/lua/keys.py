@@ -1,0 +1,72 @@
+"""The only place that spells a key.
+
+Everything of one partition has one hash tag, so it lives in one slot of a Cluster:
+
+    {shop}:User:7            the record of the entity 7: a hash
+    {shop}:User              the listing: a sorted set of all keys, in their order
+    {shop}:User/by_email     an index: a hash (Unique) or a sorted set (Ordered)
+    {shop}:User/by_city/...  one value of a Lookup: a set of keys
+    {shop}#sequence/User     the last number given to a User
+    {shop}#schema            what the partition was written with: a hash
+    {shop}#lane/kX3...       the receipt of the last commit of a lane: a string
+
+A storage name holds neither `:` nor `/` nor `#`, so no two of these can ever be the same.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from redmapper.errors import MappingError
+from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
+from redmapper.work.strategy import Place
+
+
+@attrs.frozen
+class Keyspace:
+    """The keys of one partition."""
+
+    tag: bytes
+
+    @classmethod
+    def of(cls, place: Place) -> Keyspace:
+        """The keyspace of a namespace and a partition; braces would break the hash tag."""
+        names = [name for name in (place.namespace, place.partition) if name is not None]
+        for name in names:
+            if not name or "{" in name or "}" in name:
+                message = f"{name!r} can not name a namespace or partition: it is empty or has braces"
+                raise MappingError(message)
+        return cls(b"{" + ":".join(names).encode() + b"}")
+
+    def record(self, mapped: MappedClass, key: KeyBytes) -> bytes:
+        """Where an entity stands."""
+        return self.records(mapped) + key
+
+    def records(self, mapped: MappedClass) -> bytes:
+        """What the keys of all records of a mapper begin with."""
+        return b"%b:%b:" % (self.tag, mapped.name.encode())
+
+    def listing(self, mapped: MappedClass) -> bytes:
+        """Where all keys of a mapper are listed."""
+        return b"%b:%b" % (self.tag, mapped.name.encode())
+
+    def index(self, mapped: MappedClass, index: MappedIndex) -> bytes:
+        """Where an index stands."""
+        return b"%b:%b/%b" % (self.tag, mapped.name.encode(), index.name.encode())
+
+    def lookup(self, mapped: MappedClass, index: MappedIndex, value: bytes) -> bytes:
+        """Where the keys stand that have a value in a `Lookup`."""
+        return b"%b/%b" % (self.index(mapped, index), value)
+
+    def sequence(self, mapped: MappedClass) -> bytes:
+        """Where the last number of a mapper stands."""
+        return b"%b#sequence/%b" % (self.tag, mapped.name.encode())
+
+    def lane(self, lane: str) -> bytes:
+        """Where the receipts of a lane stand."""
+        return b"%b#lane/%b" % (self.tag, lane.encode())
+
+    @property
+    def schema(self) -> bytes:
+        """Where the schema of the partition stands."""
+        return self.tag + b"#schema"

@@ -1,0 +1,84 @@
+"""Record <-> hash: long values are cut into pieces, so that the hash stays compact.
+
+A Redis hash with one value over 64 bytes leaves its compact encoding and takes twice the memory
+(docs/decisions/record-layout.md). So a value of up to `MOST` bytes is cut into pieces of 64: the
+first under the field's own name, the next under `name:1`, `name:2`, ... A longer one would not be
+compact either way and stands whole. A first piece of exactly 64 bytes says that more may follow.
+
+The key of an entity is in the name of its Redis key, so the hash does not repeat it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from redmapper.mapping.columns import Record
+from redmapper.mapping.mapped import KeyBytes, MappedClass
+from redmapper.wire import Reply
+
+PIECE = 64
+MOST = 512
+
+
+def cut(record: Record, mapped: MappedClass) -> Record:
+    """A record as the fields of its hash."""
+    own = mapped.key.attribute.column.stored
+    if max(map(len, record.values()), default=0) <= PIECE:
+        return {name: value for name, value in record.items() if name != own}
+    return dict(_pieces((name, value) for name, value in record.items() if name != own))
+
+
+def _pieces(fields: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+    for name, value in fields:
+        if not PIECE < len(value) <= MOST:
+            yield name, value
+            continue
+        yield name, value[:PIECE]
+        for number, start in enumerate(range(PIECE, len(value), PIECE), start=1):
+            yield b"%b:%d" % (name, number), value[start : start + PIECE]
+
+
+def cut_field(name: bytes, value: bytes | None) -> Iterator[tuple[bytes, bytes | None]]:
+    """The fields of a hash that hold one value, None for those that must be absent if it is all."""
+    if value is None:
+        yield name, None
+        return
+    pieces = list(_pieces([(name, value)]))
+    yield from pieces
+    if len(pieces[-1][1]) == PIECE:
+        yield b"%b:%d" % (name, len(pieces)), None
+
+
+def joined(reply: Reply, mapped: MappedClass, key: KeyBytes) -> Record | None:
+    """The record that HGETALL answered (a flat list, under RESP3 a dict), None if there is none."""
+    if not reply:
+        return None
+    if isinstance(reply, dict):
+        record: Record = reply
+    else:
+        each = iter(reply)
+        record = dict(zip(each, each, strict=True))
+    if max(map(len, record.values())) >= PIECE:
+        record = _joined(record)
+    record[mapped.key.attribute.column.stored] = key
+    return record
+
+
+def _joined(record: Record) -> Record:
+    """The record with every cut value in one piece."""
+    whole: Record = {}
+    for name, value in record.items():
+        if b":" in name:
+            continue
+        whole[name] = value if len(value) != PIECE else b"".join(_following(record, name, value))
+    return whole
+
+
+def _following(record: Record, name: bytes, first: bytes) -> Iterator[bytes]:
+    """A first piece and those that follow it."""
+    piece: bytes | None = first
+    number = 0
+    while piece is not None:
+        yield piece
+        number += 1
+        piece = record.get(b"%b:%d" % (name, number)) if len(piece) == PIECE else None

@@ -1,0 +1,92 @@
+"""Lanes: how a commit whose reply was lost is recognized when it comes again.
+
+A store has a lane for each commit in flight. A lane is a key that holds the number, the unit id and
+so the outcome of the last commit that went through it; `commit.lua` looks at it first and writes it
+last. The same number and unit id: it is done already. A lower number, or an equal one of another
+unit: *superseded*, it must not be done any more. So receipts take memory for commits in flight, not
+for commits made, and they expire after an hour without use.
+
+A unit id names its lane, its number and the second it was made in: `store.outcome` needs no more.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections import deque
+from collections.abc import Callable
+
+import attrs
+
+LANE_SECONDS = 3600
+
+
+@attrs.define
+class Lane:
+    """A lane that one commit at a time goes through."""
+
+    name: str
+    number: int = 0
+
+
+@attrs.frozen
+class UnitId:
+    """What tells one commit from all others."""
+
+    lane: str
+    number: int
+    second: int
+    token: str
+
+    def __str__(self) -> str:
+        return f"{self.lane}.{self.number}.{self.second}.{self.token}"
+
+    @classmethod
+    def parse(cls, text: str) -> UnitId:
+        """From its text; ValueError where it is none."""
+        lane, number, second, token = text.split(".")
+        return cls(lane, int(number), int(second), token)
+
+
+def token(random: Callable[[int], bytes], size: int = 6) -> str:
+    """A random word of letters, digits, `-` and `_`: 8 characters for 6 bytes."""
+    return base64.urlsafe_b64encode(random(size)).decode().rstrip("=")
+
+
+@attrs.define(eq=False)
+class Lanes:
+    """The free lanes of a store. Taking and giving back are atomic, so threads may share it.
+
+    A forked child begins with none: two processes in one lane would undo its guarantee.
+    """
+
+    random: Callable[[int], bytes]
+    clock: Callable[[], float]
+    free: deque[Lane] = attrs.field(factory=deque)
+    process: int = attrs.field(factory=os.getpid)
+
+    def take(self) -> tuple[Lane, UnitId]:
+        """A lane that no commit is in, and the id of a unit about to go through it."""
+        self._leave_parents_lanes()
+        try:
+            lane = self.free.pop()
+        except IndexError:
+            lane = Lane(token(self.random, 9))
+        lane.number += 1
+        return lane, UnitId(lane.name, lane.number, int(self.clock()), token(self.random))
+
+    def give_back(self, lane: Lane) -> None:
+        """After a known outcome. A lane whose commit's outcome is unknown stays out: parked."""
+        if self.process == os.getpid():
+            self.free.append(lane)
+
+    def drain(self) -> list[str]:
+        """The free lanes, which are none afterwards; parked ones keep their receipts."""
+        self._leave_parents_lanes()
+        names = [lane.name for lane in self.free]
+        self.free.clear()
+        return names
+
+    def _leave_parents_lanes(self) -> None:
+        if self.process != os.getpid():
+            self.free, self.process = deque(), os.getpid()

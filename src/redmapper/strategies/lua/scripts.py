@@ -1,0 +1,17 @@
+"""The Lua scripts, read from the package once."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from redmapper.wire import Script
+
+
+def _script(name: str) -> Script:
+    text = resources.files(__package__).joinpath(f"{name}.lua").read_text("utf-8")
+    return Script(name, text)
+
+
+COMMIT = _script("commit")
+FIND = _script("find")
+OUTCOME = _script("outcome")

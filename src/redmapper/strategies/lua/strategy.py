@@ -1,0 +1,201 @@
+"""The Lua strategy: core data structures of Redis, one script a commit, one a step of a query."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+
+from redmapper.errors import CommitUnknown, ConnectionLost, ForeignType, StoreError
+from redmapper.mapping.columns import Record
+from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
+from redmapper.mapping.registry import MapperRegistry
+from redmapper.query.planner import ByUnique
+from redmapper.query.selection import Row, Selection
+from redmapper.strategies.lua.commit import (
+    Arguments,
+    Compiled,
+    compile_plan,
+    foreign_types,
+    refusals_of,
+)
+from redmapper.strategies.lua.entries import SERVED
+from redmapper.strategies.lua.find import Finder, Reading
+from redmapper.strategies.lua.keys import Keyspace
+from redmapper.strategies.lua.layout import joined
+from redmapper.strategies.lua.receipts import LANE_SECONDS, Lane, Lanes, UnitId
+from redmapper.strategies.lua.scripts import COMMIT, OUTCOME
+from redmapper.wire import Batch, Command, Flow, Reply, call
+from redmapper.work.plan import FlushPlan, Refusal
+from redmapper.work.refusals import schema_mismatch
+from redmapper.work.strategy import Capabilities, Identity, Place
+
+LOAD_STEP = 2_000
+"""Records asked for in one round trip."""
+
+
+@attrs.frozen
+class LuaIndexStrategy:
+    """Keeps entities in hashes and indexes in sets, sorted sets and hashes; Redis >= 7.0."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Unique, Lookup and Ordered, on a server."""
+        return Capabilities(SERVED, server=True)
+
+    def bind(self, registry: MapperRegistry, place: Place) -> BoundLua:  # noqa: ARG002 - contract
+        """This strategy over one partition."""
+        return BoundLua(Keyspace.of(place), place, Lanes(place.random, place.clock))
+
+
+@attrs.define(eq=False)
+class BoundLua:
+    """One partition on a server.
+
+    `known` are the mappers whose schema the partition is known to remember.
+    """
+
+    keyspace: Keyspace
+    place: Place
+    lanes: Lanes = attrs.field(repr=False)
+    known: set[str] = attrs.field(factory=set, repr=False)
+
+    # --- reading ---
+
+    def load(self, wanted: Sequence[Identity]) -> Flow[list[Record | None]]:
+        """The records of these entities: one HGETALL each, in one round trip up to 2,000."""
+        found: list[Record | None] = []
+        for start in range(0, len(wanted), LOAD_STEP):
+            part = wanted[start : start + LOAD_STEP]
+            commands = tuple(
+                Command(("HGETALL", self.keyspace.record(mapped, key))) for mapped, key in part
+            )
+            replies = yield Batch("load", self.keyspace.schema, commands)
+            found += [
+                joined(reply, mapped, key)
+                for reply, (mapped, key) in zip(replies, part, strict=True)
+            ]
+        return found
+
+    def owner(self, mapped: MappedClass, index: MappedIndex, value: bytes) -> Flow[Row | None]:
+        """The owner of a unique value, and its record."""
+        reading = Reading(self.keyspace, mapped, [ByUnique(index, (value,))])
+        step = yield from reading.step("rows", 1)
+        return step.rows[0] if step.rows else None
+
+    def find(self, selection: Selection) -> Flow[list[Row]]:
+        """The rows of a selection."""
+        return Finder(self.keyspace, self._rows).find(selection)
+
+    def count(self, selection: Selection) -> Flow[int]:
+        """How many there are."""
+        return Finder(self.keyspace, self._rows).count(selection)
+
+    def _rows(self, mapped: MappedClass, keys: Sequence[KeyBytes]) -> Flow[list[Row]]:
+        if not keys:
+            return []
+        records = yield from self.load([(mapped, key) for key in keys])
+        each = zip(keys, records, strict=True)
+        return [(key, record) for key, record in each if record is not None]
+
+    # --- writing ---
+
+    def allocate(self, mapped: MappedClass, count: int) -> Flow[int]:
+        """Take numbers off a sequence: one INCRBY. Sent twice it leaves a gap."""
+        command = Command(("INCRBY", self.keyspace.sequence(mapped), count))
+        (last,) = yield Batch("allocate", self.keyspace.schema, (command,))
+        return int(last) - count + 1
+
+    def commit(self, plan: FlushPlan) -> Flow[tuple[Refusal, ...]]:
+        """One call of `commit.lua`; a second one where the partition has forgotten its schema."""
+        violations, compiled = yield from self._attempt(plan)
+        if any(each[0] == b"unknown schema" for each in violations):
+            self.known.clear()
+            violations, compiled = yield from self._attempt(plan)
+        for kind, *position in violations:
+            if kind == b"schema":
+                raise schema_mismatch(compiled.mappers[position[0] - 1])
+        return refusals_of(compiled, violations)
+
+    def _attempt(self, plan: FlushPlan) -> Flow[tuple[list[Reply], Compiled]]:
+        mappers = {write.mapped.name for write in plan.writes}
+        lane, unit = self.lanes.take()
+        new_schemas = frozenset(mappers - self.known)
+        compiled, sections = compile_plan(
+            plan, self.keyspace, self.keyspace.lane(lane.name), new_schemas
+        )
+        reply = yield from self._carry(lane, unit, compiled, sections)
+        self.lanes.give_back(lane)
+        if reply[0] == b"superseded":
+            message = f"commit {unit} was given up by store.outcome(); nothing was written"
+            raise StoreError(message)
+        if reply[0] == b"applied":
+            self.known |= mappers
+        return reply[1:], compiled
+
+    def _carry(
+        self, lane: Lane, unit: UnitId, compiled: Compiled, sections: Arguments
+    ) -> Flow[Reply]:
+        """Send the call. Where no outcome is learned, the lane stays parked for `outcome`."""
+        arguments: Arguments = [unit.number, str(unit), LANE_SECONDS, *sections]
+        command = call(COMMIT, list(compiled.keys), arguments)
+        batch = Batch("commit", self.keyspace.schema, (command,), frozenset(compiled.hidden))
+        try:
+            (reply,) = yield batch
+        except ConnectionLost as lost:
+            if not lost.sent:
+                self.lanes.give_back(lane)
+                raise
+            message = (
+                f"the link was lost while commit {unit} was under way ({lost}); "
+                f"ask store.outcome({str(unit)!r}) whether it was applied"
+            )
+            raise CommitUnknown(message, unit_id=str(unit)) from lost
+        except ForeignType:
+            self.lanes.give_back(lane)
+            yield from self._name_foreign(compiled.expected)
+            raise
+        except StoreError:
+            self.lanes.give_back(lane)
+            raise
+        return reply
+
+    def _name_foreign(self, expected: dict[bytes, str]) -> Flow[None]:
+        """Say which key holds another type: the server only says that one does."""
+        commands = tuple(Command(("TYPE", key)) for key in expected)
+        replies = yield Batch("types", self.keyspace.schema, commands)
+        found = [
+            (key, _text(reply))
+            for (key, kind), reply in zip(expected.items(), replies, strict=True)
+            if _text(reply) not in ("none", kind)
+        ]
+        if found:
+            raise foreign_types(found)
+
+    def outcome(self, unit_id: str) -> Flow[str]:
+        """What became of a commit that raised CommitUnknown, for an hour afterwards."""
+        try:
+            unit = UnitId.parse(unit_id)
+        except ValueError as error:
+            message = f"{unit_id!r} is not the unit_id of a CommitUnknown"
+            raise StoreError(message) from error
+        age = max(0, int(self.place.clock()) - unit.second)
+        arguments: Arguments = [unit.number, unit_id, LANE_SECONDS, age]
+        command = call(OUTCOME, [self.keyspace.lane(unit.lane)], arguments)
+        (reply,) = yield Batch("outcome", self.keyspace.schema, (command,))
+        if reply == b"unknown":
+            message = f"commit {unit_id} is over an hour old, and so its receipt is gone"
+            raise CommitUnknown(message, unit_id=unit_id)
+        return _text(reply)
+
+    def close(self) -> Flow[None]:
+        """Remove the receipts of lanes that nobody may ask for."""
+        lanes = self.lanes.drain()
+        if lanes:
+            keys = tuple(self.keyspace.lane(name) for name in lanes)
+            command = Command(("DEL", *keys), len(keys))
+            yield Batch("close", self.keyspace.schema, (command,))
+
+
+def _text(reply: Reply) -> str:
+    return reply.decode() if isinstance(reply, bytes) else str(reply)

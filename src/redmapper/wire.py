@@ -1,0 +1,105 @@
+"""What the core may say to a server: batches of commands, yielded by flows.
+
+A *flow* is a generator that yields a `Batch` (one round trip), is sent the list of its replies, one
+a command, and returns a result. It never sees a socket: a runner (`faces`) carries the batches, and
+raises the errors of redmapper into the flow at the `yield`. A flow that yields nothing needs no
+server, which is how the in-memory strategy works.
+
+Every batch may be sent twice: reads have no effect, commits carry a receipt, and a block of
+sequence keys may be lost. So it is the runner that resends after a lost link.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Generator
+from typing import Any, TypeAlias, TypeVar
+
+import attrs
+
+Result = TypeVar("Result")
+
+Argument: TypeAlias = bytes | str | int
+"""What may stand in a command; text is sent as UTF-8, an integer as decimal digits."""
+
+Reply: TypeAlias = Any
+"""A decoded reply: bytes, int, None, or a list (or dict, under RESP3) of these."""
+
+
+@attrs.frozen
+class Script:
+    """A Lua script, sent by its digest and in full only to a server that does not know it."""
+
+    name: str
+    text: str = attrs.field(repr=False)
+    sha: str = attrs.field(init=False, repr=False)
+
+    @sha.default
+    def _digest(self) -> str:
+        return hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+
+@attrs.frozen
+class Command:
+    """One command: its words, and how many of the words are keys (for the log)."""
+
+    words: tuple[Argument, ...]
+    keys: int = 1
+    script: Script | None = None
+
+    def in_full(self) -> Command:
+        """The same call with the script's text in place of its digest."""
+        if self.script is None:
+            return self
+        return Command(("EVAL", self.script.text, *self.words[2:]), self.keys)
+
+
+def call(script: Script, keys: list[bytes], arguments: list[Argument]) -> Command:
+    """A call of a script."""
+    words = ("EVALSHA", script.sha, len(keys), *keys, *arguments)
+    return Command(words, len(keys), script)
+
+
+@attrs.frozen
+class Batch:
+    """Commands for one round trip.
+
+    `home` is a key of the partition they all belong to, which finds the node in a Cluster.
+    `hidden` holds words that logs must not show.
+    """
+
+    verb: str
+    home: bytes
+    commands: tuple[Command, ...]
+    hidden: frozenset[Argument] = frozenset()
+
+    @property
+    def keys(self) -> int:
+        """How many keys the commands name."""
+        return sum(command.keys for command in self.commands)
+
+
+Flow: TypeAlias = Generator[Batch, list[Reply], Result]
+"""A generator of batches that returns `Result`."""
+
+
+@attrs.frozen
+class BatchReport:
+    """One line of the log: what was carried, and how long the server and the link took."""
+
+    verb: str
+    commands: int
+    keys: int
+    ms: float
+
+    def __str__(self) -> str:
+        return f"{self.verb}: {self.commands} commands, {self.keys} keys, {self.ms:.2f} ms"
+
+
+OnBatch: TypeAlias = Callable[[BatchReport], None]
+"""What a store's `on_batch` takes."""
+
+
+def ask(batch: Batch) -> Flow[list[Reply]]:
+    """Carry one batch and return its replies."""
+    return (yield batch)

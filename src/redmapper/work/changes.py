@@ -1,0 +1,116 @@
+"""What a unit would change, found by comparison: values to look at, without I/O."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from redmapper.mapping.columns import VERSION, Record
+from redmapper.mapping.mapped import KeyBytes
+from redmapper.mapping.records import Attribute, FieldChanges
+from redmapper.work.identity import Tracked
+
+
+@attrs.frozen
+class Hidden:
+    """Stands for a value that attrs leaves out of a repr."""
+
+    def __repr__(self) -> str:
+        return "..."
+
+
+@attrs.frozen
+class Change:
+    """One change of a unit.
+
+    Attributes:
+        kind: "insert", "update", "put" (which of the two the server decides) or "delete".
+        obj: the object, or None for a deletion by key.
+        key: its key, or None where a sequence will give it.
+        base: the entity as it was loaded, or None.
+        fields: attribute name -> (old, new); of an insert, old is None. Hidden attributes show `...`.
+    """
+
+    kind: str
+    obj: object = attrs.field(eq=id, repr=False)
+    key: object
+    base: object = attrs.field(eq=id, repr=False)
+    fields: dict[str, tuple[object, object]]
+
+
+def field_changes(tracked: Tracked) -> FieldChanges:
+    """What a loaded object's attributes have become, as stored bytes."""
+    if tracked.base is None or tracked.identity is None:
+        return {}
+    if tracked.snapshot is not None:
+        return tracked.mapped.compare(tracked.obj, tracked.snapshot, tracked.identity)
+    record = tracked.mapped.encode(tracked.obj, tracked.identity)
+    return differences(tracked.base, record)
+
+
+def differences(base: Record, record: Record) -> FieldChanges:
+    """From one record to another, None for a field that goes; the version aside."""
+    names = dict.fromkeys([*record, *base])
+    return {
+        name: record.get(name)
+        for name in names
+        if name != VERSION and base.get(name) != record.get(name)
+    }
+
+
+def is_pending(tracked: Tracked) -> bool:
+    """Whether a commit would write this object."""
+    return tracked.base is None or tracked.deleted or bool(field_changes(tracked))
+
+
+def change_of(tracked: Tracked) -> Change | None:
+    """The change of one object, or None where it is as it was loaded."""
+    kind = _kind(tracked)
+    if kind is None:
+        return None
+    return Change(
+        kind=kind,
+        obj=tracked.obj,
+        key=tracked.mapped.key_of(tracked.obj),
+        base=_base_entity(tracked),
+        fields={} if kind == "delete" else _fields(tracked),
+    )
+
+
+def deletion(tracked_key: KeyBytes, decode: Any) -> Change:  # noqa: ANN401 - a mapped class
+    """The change of a deletion by key."""
+    return Change("delete", None, decode.decode_key(tracked_key), None, {})
+
+
+def _kind(tracked: Tracked) -> str | None:
+    if tracked.deleted:
+        return "delete"
+    if tracked.over_any or tracked.over_version is not None:
+        return "put"
+    if tracked.base is None:
+        return "insert"
+    return "update" if field_changes(tracked) else None
+
+
+def _base_entity(tracked: Tracked) -> object:
+    if tracked.base is None or tracked.key is None:
+        return None
+    return tracked.mapped.construct(tracked.base, tracked.key)
+
+
+def _fields(tracked: Tracked) -> dict[str, tuple[object, object]]:
+    changed = field_changes(tracked) if tracked.base is not None else None
+    return {
+        attribute.name: _values(attribute, tracked)
+        for attribute in tracked.mapped.attributes
+        if changed is None or attribute.column.stored in changed
+    }
+
+
+def _values(attribute: Attribute, tracked: Tracked) -> tuple[object, object]:
+    if attribute.column.hidden:
+        return (Hidden(), Hidden())
+    stored = None if tracked.base is None else tracked.base.get(attribute.column.stored)
+    old = None if stored is None else attribute.column.kind.codec.decode(stored)
+    return (old, getattr(tracked.obj, attribute.name))

@@ -1,0 +1,130 @@
+"""Tracked objects -> entity writes: what each policy compares, and over which record it writes.
+
+Most objects carry the record they are written over: the one they were loaded from. The *blind* ones
+(`put`, `delete_by_key`, and everything of a mapper with `conflict="overwrite"`) are written over
+whatever stands there; the commit reads that first, and again when it has moved meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import attrs
+
+from redmapper.mapping.columns import VERSION, Column, Record
+from redmapper.mapping.mapped import KeyBytes, MappedClass, overlaid
+from redmapper.work.changes import differences, field_changes
+from redmapper.work.identity import Tracked
+from redmapper.work.plan import Absent, AtVersion, Check, EntityWrite, fields_check
+
+Stored: TypeAlias = Mapping[tuple[str, KeyBytes], "Record | None"]
+"""What a read before the commit found, by mapper name and key."""
+
+
+@attrs.frozen(eq=False)
+class Pending:
+    """An entity that a commit will write: its object, or None for a deletion by key.
+
+    `encoded` is the whole record of an object that is written as a whole.
+    """
+
+    mapped: MappedClass
+    key: KeyBytes
+    tracked: Tracked | None = None
+    encoded: Record | None = None
+
+    @property
+    def place(self) -> tuple[str, KeyBytes]:
+        """Mapper name and key."""
+        return (self.mapped.name, self.key)
+
+    @property
+    def blind(self) -> bool:
+        """Whether it is written over whatever stands there."""
+        tracked = self.tracked
+        if tracked is None or tracked.over_any or tracked.over_version is not None:
+            return True
+        return self.mapped.conflict == "overwrite" and tracked.base is not None
+
+
+def write_of(pending: Pending, stored: Stored, version: bytes) -> EntityWrite | None:
+    """The write of one entity, or None where nothing is to be done."""
+    tracked = pending.tracked
+    over = stored.get(pending.place) if pending.blind else tracked.base if tracked else None
+    if tracked is None or tracked.deleted:
+        return _deletion(pending, over)
+    record = _record(pending, tracked, over)
+    if over is not None and not differences(over, record):
+        return None
+    record[VERSION] = version
+    check = _check(pending, tracked, over, record)
+    return EntityWrite(pending.mapped, pending.key, check, over, record)
+
+
+def _deletion(pending: Pending, over: Record | None) -> EntityWrite | None:
+    if over is None:
+        return None
+    return EntityWrite(pending.mapped, pending.key, _at(over), over, None)
+
+
+def _at(record: Record) -> AtVersion:
+    return AtVersion(record.get(VERSION, b""))
+
+
+def _check(pending: Pending, tracked: Tracked, over: Record | None, record: Record) -> Check:
+    if tracked.over_version is not None:
+        return AtVersion(tracked.over_version.encode())
+    if over is None:
+        return Absent()
+    if pending.mapped.conflict == "fields" and tracked.snapshot is not None:
+        read = _computed_from(pending.mapped, tracked.obj)
+        return fields_check(pending.mapped, over, record, read)
+    return _at(over)
+
+
+def _record(pending: Pending, tracked: Tracked, over: Record | None) -> Record:
+    """The whole record as it shall stand."""
+    mapped, key = pending.mapped, pending.key
+    if tracked.snapshot is None or over is None:
+        record = dict(pending.encoded or mapped.encode(tracked.obj, key))
+        record[mapped.key.attribute.column.stored] = key
+        return record
+    changes = field_changes(tracked)
+    entity = tracked.obj
+    if over is not tracked.base and mapped.computed:
+        # Somebody else's fields come in: what is computed must be computed from the mixture.
+        entity = mapped.construct(overlaid(over, changes), key)
+    return mapped.changed_record(entity, over, changes, key)
+
+
+class _Recorder:
+    """Passes for an entity, and notes which of its attributes are read."""
+
+    def __init__(self, entity: object, read: set[str]) -> None:
+        self.__entity = entity
+        self.__read = read
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - any attribute
+        self.__read.add(name)
+        return getattr(self.__entity, name)
+
+
+def _computed_from(mapped: MappedClass, entity: object) -> frozenset[bytes]:
+    """The stored fields that the Computed values of an entity are made from.
+
+    A method or property of the entity may read anything, and so may a function that does not take
+    the recorder for an entity: then every field counts.
+    """
+    read: set[str] = set()
+    columns: dict[str, Column] = {each.name: each.column for each in mapped.attributes}
+    everything = frozenset(column.stored for column in columns.values())
+    for _, compute in mapped.computed:
+        try:
+            compute(_Recorder(entity, read))
+        except Exception:  # noqa: BLE001 - the function is the user's
+            return everything
+    read.discard(mapped.key.attribute.name)
+    if not read <= columns.keys():
+        return everything
+    return frozenset(columns[name].stored for name in read)

@@ -1,0 +1,119 @@
+"""The identity map of a unit: which object stands for which entity, and what is meant with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+
+from redmapper.errors import IdentityConflict
+from redmapper.mapping.columns import VERSION, Record
+from redmapper.mapping.mapped import KeyBytes, MappedClass
+from redmapper.mapping.records import Snapshot
+
+
+@attrs.define(eq=False)
+class Tracked:
+    """An object of a unit.
+
+    - new: `base` is None. The commit inserts it; with `over_any` it writes over what stands there
+      (`put`), with `over_version` only over that version.
+    - loaded: `base` is the record it was loaded from, `snapshot` the object as it stood then.
+    - a replacement (another object was deleted under its key): `base` without a snapshot.
+
+    `deleted` may be said of a loaded one. `key` is None until a sequence gives one; `assigned` is
+    one that the sequence has given and the object does not have before the commit has landed.
+    `newer` is a record of another version that some read has seen since.
+    """
+
+    obj: Any
+    mapped: MappedClass
+    key: KeyBytes | None
+    base: Record | None = None
+    snapshot: Snapshot | None = None
+    deleted: bool = False
+    over_any: bool = False
+    over_version: str | None = None
+    assigned: KeyBytes | None = None
+    newer: Record | None = None
+
+    @property
+    def identity(self) -> KeyBytes | None:
+        """The key, or the one that the object will have."""
+        return self.key if self.key is not None else self.assigned
+
+    @property
+    def title(self) -> str:
+        """The entity as messages call it."""
+        return self.mapped.title(self.identity)
+
+    @property
+    def version(self) -> bytes:
+        """The version token of what was loaded."""
+        return b"" if self.base is None else self.base.get(VERSION, b"")
+
+
+@attrs.define(eq=False)
+class Superseded:
+    """An object that `replace` took the place of: changing it afterwards would be lost."""
+
+    obj: Any
+    mapped: MappedClass
+    key: KeyBytes | None
+    snapshot: Snapshot
+
+
+@attrs.define
+class IdentityMap:
+    """The side table of a unit: objects by their `id`, entities by mapper and key.
+
+    Objects are held strongly and never marked, compared or hashed. `blind` are the keys deleted
+    without an object. Tracked ones keep the order in which they came.
+    """
+
+    objects: dict[int, Tracked] = attrs.field(factory=dict)
+    entities: dict[tuple[str, KeyBytes], Tracked] = attrs.field(factory=dict)
+    blind: dict[tuple[str, KeyBytes], MappedClass] = attrs.field(factory=dict)
+    superseded: dict[int, Superseded] = attrs.field(factory=dict)
+
+    def of(self, obj: object) -> Tracked | None:
+        """What is tracked of an object."""
+        return self.objects.get(id(obj))
+
+    def at(self, mapped: MappedClass, key: KeyBytes) -> Tracked | None:
+        """What is tracked under a key."""
+        return self.entities.get((mapped.name, key))
+
+    def is_gone(self, mapped: MappedClass, key: KeyBytes) -> bool:
+        """Whether this unit has deleted the entity of a key."""
+        tracked = self.at(mapped, key)
+        return tracked.deleted if tracked else (mapped.name, key) in self.blind
+
+    def track(self, tracked: Tracked) -> Tracked:
+        """Enter an object; IdentityConflict where another one stands under its key."""
+        if tracked.key is not None:
+            other = self.at(tracked.mapped, tracked.key)
+            if other is not None and other.obj is not tracked.obj:
+                message = (
+                    f"{tracked.title} is already tracked as another object; change that one, or "
+                    "say replace(old, new)"
+                )
+                raise IdentityConflict(message)
+            self.entities[tracked.mapped.name, tracked.key] = tracked
+        self.objects[id(tracked.obj)] = tracked
+        return tracked
+
+    def forget(self, tracked: Tracked) -> None:
+        """Take an object out."""
+        self.objects.pop(id(tracked.obj), None)
+        if tracked.key is not None and self.at(tracked.mapped, tracked.key) is tracked:
+            del self.entities[tracked.mapped.name, tracked.key]
+
+    def clear(self) -> None:
+        """Forget everything."""
+        for table in (self.objects, self.entities, self.blind, self.superseded):
+            table.clear()
+
+    def __iter__(self) -> Iterator[Tracked]:
+        return iter(tuple(self.objects.values()))

@@ -1,0 +1,162 @@
+"""Keys that an object does not bring: numbers from a sequence, UUIDv7, or the user's generator."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+from typing import Any
+from uuid import UUID
+
+import attrs
+
+from redmapper.errors import QueryError, UnitError
+from redmapper.mapping.columns import Column
+from redmapper.mapping.indexes import Unique
+from redmapper.mapping.mapped import MappedClass, MappedIndex
+from redmapper.mapping.registry import MapperRegistry
+from redmapper.query.spans import encode_value
+from redmapper.wire import Flow
+from redmapper.work.collect import Pending
+from redmapper.work.plan import EntityWrite
+from redmapper.work.strategy import BoundStrategy
+
+LARGEST_BLOCK = 64
+"""How many numbers a store takes off a sequence at most before it needs them."""
+
+SEQUENCE_LIMIT = 2**53
+"""Numbers from here on do not move the sequence: a server counts exactly only below."""
+
+
+@attrs.define
+class Block:
+    """Numbers that were taken off a sequence and not used yet."""
+
+    next: int = 0
+    end: int = 0
+    size: int = 1
+
+    def take(self, count: int) -> range:
+        """Up to `count` of them."""
+        taken = range(self.next, min(self.end, self.next + count))
+        self.next = taken.stop
+        return taken
+
+
+@attrs.define
+class KeyMaker:
+    """Makes the keys of one store and partition.
+
+    Blocks of a sequence double from one commit to the next, up to `LARGEST_BLOCK`: a script that
+    adds one object leaves no gap, a server that adds many asks for numbers seldom.
+    """
+
+    strategy: BoundStrategy
+    random: Callable[[int], bytes]
+    clock: Callable[[], float]
+    blocks: dict[str, Block] = attrs.field(factory=dict)
+
+    def fill(self, mapped: MappedClass, obj: object) -> Any:  # noqa: ANN401 - any key
+        """Give an object without a key one that needs no server; None for a sequence's."""
+        if mapped.key.sequential:
+            set_key(mapped, obj, None)  # a frozen object is refused now, not after the commit
+            return None
+        key = self.new(mapped)
+        set_key(mapped, obj, key)
+        return mapped.key_of(obj)
+
+    def make(self, mapped: MappedClass) -> Flow[Any]:
+        """A new key, from the sequence where the mapper has one."""
+        if not mapped.key.sequential:
+            return self.new(mapped)
+        (number,) = yield from self.numbers(mapped, 1)
+        return number
+
+    def new(self, mapped: MappedClass) -> Any:  # noqa: ANN401 - any key
+        """A new key that needs no server."""
+        if mapped.key.declared.new is not None:
+            return mapped.key.declared.new()
+        made = _MADE.get(mapped.key.scalar.type)
+        if made is None:
+            message = (
+                f"{mapped.domain.__name__}: a key of type {mapped.key.scalar.type.__name__} is not "
+                "made by itself; set it, or declare Key[...](new=callable)"
+            )
+            raise UnitError(message)
+        return made(uuid7(self.random(10), self.clock()))
+
+    def numbers(self, mapped: MappedClass, count: int) -> Flow[list[int]]:
+        """The next numbers of a mapper's sequence; gaps are possible, duplicates are not."""
+        block = self.blocks.setdefault(mapped.name, Block())
+        found = list(block.take(count))
+        if len(found) < count:
+            wanted = max(count - len(found), block.size)
+            first = yield from self.strategy.allocate(mapped, wanted)
+            fresh = Block(first, first + wanted, min(LARGEST_BLOCK, wanted * 2))
+            found += fresh.take(count - len(found))
+            self.blocks[mapped.name] = fresh
+        return found
+
+    def given(
+        self, written: Iterable[tuple[Pending, EntityWrite]]
+    ) -> tuple[tuple[MappedClass, int], ...]:
+        """The greatest integer key given by hand, a mapper: the sequence must pass it."""
+        greatest: dict[str, tuple[MappedClass, int]] = {}
+        for pending, write in written:
+            mapped, tracked = pending.mapped, pending.tracked
+            if not mapped.key.sequential or write.base is not None or tracked is None:
+                continue
+            number = mapped.decode_key(write.key)
+            if tracked.assigned is None and 0 < number < SEQUENCE_LIMIT:
+                before = greatest.get(mapped.name, (mapped, 0))[1]
+                greatest[mapped.name] = (mapped, max(before, number))
+        return tuple(greatest.values())
+
+
+def set_key(mapped: MappedClass, obj: object, key: object) -> None:
+    """Set an object's key; UnitError for a frozen one."""
+    try:
+        setattr(obj, mapped.key.attribute.name, key)
+    except attrs.exceptions.FrozenError as error:
+        message = (
+            f"this {mapped.domain.__name__} is frozen and has no key; give it one when it is made: "
+            f"store.new_key({mapped.mapper.__name__})"
+        )
+        raise UnitError(message) from error
+
+
+def uuid7(random: bytes, now: float) -> UUID:
+    """A UUID of version 7 (RFC 9562, section 5.7) from 10 random bytes and a Unix time in seconds."""
+    milliseconds = int(now * 1000).to_bytes(6, "big")
+    rest = int.from_bytes(random, "big")
+    value = int.from_bytes(milliseconds, "big") << 80 | rest
+    value = value & ~(0xF << 76) | 0x7 << 76  # the version
+    value = value & ~(0x3 << 62) | 0x2 << 62  # the variant
+    return UUID(int=value)
+
+
+_MADE: dict[type, Callable[[UUID], Any]] = {str: str, UUID: lambda made: made}
+
+
+def encode_unique(
+    registry: MapperRegistry, unique: Unique, values: tuple[object, ...]
+) -> tuple[MappedClass, MappedIndex, bytes | None]:
+    """The value of a `Unique` that `get_by` asks for; None where a None exempts from it."""
+    if not isinstance(unique, Unique) or unique.owner is None:
+        message = f"get_by takes a Unique of a mapper, such as Users.by_email, not {unique!r}"
+        raise QueryError(message)
+    mapped = registry.mapped(unique.owner)
+    index = mapped.indexes[unique.name]
+    if len(values) != len(index.columns):
+        message = f"{unique!r} is over {len(index.columns)} fields, but {len(values)} values were given"
+        raise QueryError(message)
+    if any(value is None for value in values) and not unique.nulls:
+        return mapped, index, None
+    parts = map(_encode_part, itertools.repeat(unique), index.columns, values)
+    return mapped, index, b"".join(parts)
+
+
+def _encode_part(unique: Unique, column: Column, value: object) -> bytes:
+    scalar = column.kind.scalar
+    if scalar is None or value is None:
+        return b"" if scalar is None else scalar.none
+    return encode_value(unique, column, scalar, value)

@@ -1,0 +1,73 @@
+"""What the type checkers must accept, and refuse, of conditions. Nothing here is run.
+
+A line that must be refused carries one comment a checker. Should a checker stop refusing it, the
+comment is no longer needed, and that is an error: so these are tests.
+"""
+
+from datetime import datetime
+from typing import assert_type
+
+import attrs
+
+from redmapper import Computed, Field, Key, Mapper, Ordered, Unique
+
+
+@attrs.define
+class User:
+    """An entity with a field of each kind that conditions tell apart."""
+
+    name: str
+    age: int | None = None
+    joined: datetime | None = None
+    tags: list[str] = attrs.field(factory=list)
+    id: int | None = None
+
+
+class Users(Mapper[User]):
+    """Its mapper."""
+
+    id = Key[int]()
+    name = Field[str](norm=str.casefold)
+    age = Field[int | None]()
+    joined = Field[datetime | None]()
+    tags = Field[list[str]]()
+    initial = Computed[str](lambda user: user.name[:1])
+
+    by_name = Unique(name)
+    by_age = Ordered(age, joined.desc())
+
+
+def accepted() -> None:
+    """Values of a field's own type, and None where the field may be None."""
+    Users.id == 7
+    Users.name != "Ann"
+    Users.age >= 18
+    Users.age == None  # noqa: E711 - `is` would compare the field itself
+    Users.age.between(18, 65)
+    Users.age.in_([1, 2, None])
+    Users.name.startswith("A")
+    Users.initial.startswith("A")
+    Users.tags.has("vip")
+    Users.age.is_none() & (Users.name == "Ann") | ~Users.age.not_none()
+
+
+def refused() -> None:
+    """A value of another type, a method the field's type lacks, a field that is not there.
+
+    Not `Users.age == "x"`: where `==` of a field refuses its operand, Python and the checkers try
+    that of the operand, which takes everything. Nor does mypy see what `has` is given.
+    """
+    Users.age >= "x"  # type: ignore[operator] # pyright: ignore[reportOperatorIssue]
+    Users.age.between(18, "x")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    Users.age.in_(["x"])  # type: ignore[list-item] # pyright: ignore[reportArgumentType]
+    Users.age.startswith("x")  # type: ignore[misc] # pyright: ignore[reportAttributeAccessIssue]
+    Users.name.has("x")  # type: ignore[misc] # pyright: ignore[reportAttributeAccessIssue]
+    Users.tags.has(7)  # pyright: ignore[reportArgumentType]
+    Users.nope  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue]
+
+
+def typed() -> None:
+    """Declarations keep the type between their brackets."""
+    assert_type(Users.age, Field[int | None])
+    assert_type(Users.id, Key[int])
+    assert_type(Users.initial, Computed[str])
