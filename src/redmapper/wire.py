@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Generator
+from functools import cached_property
 from typing import Any, TypeAlias, TypeVar
 
 import attrs
@@ -32,10 +33,10 @@ class Script:
 
     name: str
     text: str = attrs.field(repr=False)
-    sha: str = attrs.field(init=False, repr=False)
 
-    @sha.default
-    def _digest(self) -> str:
+    @cached_property
+    def sha(self) -> str:
+        """The digest by which a server knows it."""
         return hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 

@@ -26,7 +26,7 @@ def broken(error: BaseException) -> bool:
 def packed(batch: Batch, *, in_full: bool) -> list[bytes]:
     """A batch as bytes for the socket, scripts by digest or in full."""
     commands = [each.in_full() for each in batch.commands] if in_full else batch.commands
-    return [b"".join([hiredis.pack_command(command.words) for command in commands])]  # type: ignore[arg-type]
+    return [b"".join([hiredis.pack_command(command.words) for command in commands])]  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 def unknown_script(replies: list[Any]) -> bool:

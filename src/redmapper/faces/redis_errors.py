@@ -15,7 +15,11 @@ from redmapper.errors import (
 )
 
 _KINDS: tuple[tuple[type[theirs.RedisError], type[StoreError], str], ...] = (
-    (theirs.OutOfMemoryError, OutOfMemory, "nothing was written; raise maxmemory or delete entities"),
+    (
+        theirs.OutOfMemoryError,
+        OutOfMemory,
+        "nothing was written; raise maxmemory or delete entities",
+    ),
     (theirs.ReadOnlyError, StoreReadOnly, "give the store the primary's address to write"),
     (theirs.MovedError, SlotMoving, "give the store a RedisCluster client"),
     (theirs.AskError, SlotMoving, "try again shortly"),
@@ -38,11 +42,11 @@ _WORDS: tuple[tuple[str, type[StoreError], str], ...] = (
 
 def lost(error: BaseException, *, sent: bool) -> ConnectionLost:
     """The error for a link that could not be made, or broke."""
-    message = f"{error or type(error).__name__}; check the address, and that the server runs"
+    message = f"{str(error) or type(error).__name__}; check the address, and that the server runs"
     return ConnectionLost(message, sent=sent)
 
 
-def translated(error: theirs.RedisError) -> StoreError:
+def translated(error: Exception) -> StoreError:
     """The error for an error reply."""
     text = str(error)
     for kind, ours, cure in _KINDS:

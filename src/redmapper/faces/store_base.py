@@ -73,16 +73,31 @@ def is_url(target: object) -> bool:
     if not isinstance(target, str):
         return False
     if not target.startswith(_SCHEMES):
-        message = f"{target!r} is no address: write memory://, redis://, rediss:// or unix://"
+        scheme = target.partition("://")[0] if "://" in target else "no scheme"
+        message = (
+            f"the address begins with {scheme!r}, not memory://, redis://, rediss:// or unix://"
+        )
         raise MappingError(message)
     return True
+
+
+def from_url(kind: Any, url: str) -> Any:  # noqa: ANN401 - a client class, and its instance
+    """A client of an address; MappingError, without showing its password, where it is none."""
+    try:
+        # RESP2: the replies of scripts are the same, and parse faster.
+        return kind.from_url(url, protocol=2)
+    except ValueError as error:
+        message = f"the address can not be read: {error}"
+        raise MappingError(message) from None
 
 
 def check_client(client: object, wanted: type, other: type, face: str) -> None:
     """A client must be of the face's world, and hand out bytes."""
     if isinstance(client, other):
         cure = "AsyncStore" if face == "Store" else "Store"
-        message = f"{face} can not use {type(client).__module__}.{type(client).__name__}; use {cure}"
+        message = (
+            f"{face} can not use {type(client).__module__}.{type(client).__name__}; use {cure}"
+        )
         raise MappingError(message)
     if not isinstance(client, wanted):
         message = (

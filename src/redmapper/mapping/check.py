@@ -1,4 +1,4 @@
-"""The checks of a mapper against its domain class: every mistake is a `MappingError` at start-up."""
+"""The checks of a mapper against its domain class: every mistake is a `MappingError`."""
 
 from __future__ import annotations
 
@@ -131,8 +131,11 @@ def check_annotation(declared: Queryable[Any], actual: object, where: str) -> No
 
 
 def _spelled(annotation: object) -> str:
-    return annotation.__name__ if isinstance(annotation, type) and not typing.get_args(annotation) \
+    return (
+        annotation.__name__
+        if isinstance(annotation, type) and not typing.get_args(annotation)
         else str(annotation)
+    )
 
 
 def _check_index(index: Index, declared: Declared, where: str) -> None:
@@ -146,7 +149,7 @@ def _check_index(index: Index, declared: Declared, where: str) -> None:
         **declared.computed,
     }
     for field in index.fields:
-        if not isinstance(field, Queryable) or known.get(field.name, None) is not field:
+        if not isinstance(field, Queryable) or known.get(field.name) is not field:
             message = (
                 f"{title}: {field!r} is not a field of {where}"
                 f"{did_you_mean(getattr(field, 'name', str(field)), known)}"

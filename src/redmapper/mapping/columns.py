@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections.abc
+import inspect
 import sys
 import types
 import typing
@@ -85,7 +86,9 @@ class Column:
     def encode_checked(self, value: Any) -> bytes:  # noqa: ANN401 - any field's value
         """The same, for a value about to be stored: a nested one must load again."""
         codec = self.kind.codec
-        return self._named(codec.encode if isinstance(codec, Scalar) else codec.encode_checked, value)
+        return self._named(
+            codec.encode if isinstance(codec, Scalar) else codec.encode_checked, value
+        )
 
     def _named(self, encode: typing.Callable[[Any], bytes], value: Any) -> bytes:  # noqa: ANN401
         try:
@@ -180,10 +183,10 @@ def annotation_of(domain: type, attribute: attrs.Attribute[Any]) -> Any:  # noqa
     """
     if attribute.type is None:
         return Any
-    owner = next(
-        (kind for kind in domain.__mro__ if attribute.name in kind.__dict__.get("__annotations__", {})),
-        domain,
+    written_in = (
+        kind for kind in domain.__mro__ if attribute.name in inspect.get_annotations(kind)
     )
+    owner = next(written_in, domain)
     holder = types.SimpleNamespace(__annotations__={attribute.name: attribute.type})
     names = vars(sys.modules.get(owner.__module__, types.ModuleType("nowhere")))
     return typing.get_type_hints(holder, globalns=names, localns=vars(owner), include_extras=True)[

@@ -1,8 +1,8 @@
 """What an entity's values are inside an index: encoded, in order, the same for every strategy.
 
 An *encoded value* is the concatenation of the index's fields in the order-preserving encoding of
-`ordering`; the key that a strategy puts beside it is not part of it. Three kinds, three rules:
-a `Unique` has one value or none, a `Lookup` one an element of a collection, an `Ordered` exactly one.
+`ordering`; the key that a strategy puts beside it is not part of it. Three kinds, three rules: a
+`Unique` has one value or none, a `Lookup` one an element of a collection, an `Ordered` exactly one.
 """
 
 from __future__ import annotations

@@ -54,10 +54,10 @@ class Queryable(Generic[T]):
 
     __hash__ = object.__hash__
 
-    def __eq__(self, other: T) -> Predicate:  # type: ignore[override]
+    def __eq__(self, other: T) -> Predicate:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
         return IsNone(self) if other is None else Compare(self, "==", other)
 
-    def __ne__(self, other: T) -> Predicate:  # type: ignore[override]
+    def __ne__(self, other: T) -> Predicate:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
         return Not(IsNone(self)) if other is None else Compare(self, "!=", other)
 
     def __lt__(self, other: T) -> Predicate:

@@ -1,4 +1,4 @@
-"""The kinds of index a mapper can declare: frozen values, served by the tables of the strategies."""
+"""The kinds of index a mapper can declare; the tables of the strategies serve them."""
 
 from __future__ import annotations
 

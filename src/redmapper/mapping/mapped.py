@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import attrs
@@ -37,10 +38,8 @@ class MappedIndex:
     columns: tuple[Column, ...]
     values: EntryValues
 
-    stored: frozenset[bytes] = attrs.field(init=False)
-
-    @stored.default
-    def _stored(self) -> frozenset[bytes]:
+    @cached_property
+    def stored(self) -> frozenset[bytes]:
         """Every stored field that has a say in it."""
         return frozenset(name for column in self.columns for name in column.names)
 
@@ -73,10 +72,9 @@ class KeyColumn:
     declared: Key[Any]
     attribute: Attribute
     scalar: Scalar
-    listed: Column = attrs.field(init=False)
 
-    @listed.default
-    def _listed(self) -> Column:
+    @cached_property
+    def listed(self) -> Column:
         """The key as the listing of all keys is ordered: by its stored bytes, made sortable."""
         encode, tail = self.scalar.encode, key_tail(self.scalar)
         scalar = attrs.evolve(
@@ -105,32 +103,31 @@ class MappedClass:
     computed: tuple[tuple[Column, Callable[[Any], Any]], ...]
     indexes: dict[str, MappedIndex]
     codec: RecordCodec
-    normed: tuple[Column, ...] = attrs.field(init=False)
-    uniques: tuple[MappedIndex, ...] = attrs.field(init=False)
-    description: str = attrs.field(init=False)
-    fingerprint: str = attrs.field(init=False)
-    hidden: frozenset[bytes] = attrs.field(init=False)
 
-    @normed.default
-    def _normed(self) -> tuple[Column, ...]:
+    @cached_property
+    def normed(self) -> tuple[Column, ...]:
+        """The columns that have a norm."""
         return tuple(column for column in self.columns.values() if column.norm)
 
-    @uniques.default
-    def _uniques(self) -> tuple[MappedIndex, ...]:
+    @cached_property
+    def uniques(self) -> tuple[MappedIndex, ...]:
+        """The unique indexes."""
         return tuple(each for each in self.indexes.values() if isinstance(each.index, Unique))
 
-    @description.default
-    def _description(self) -> str:
+    @cached_property
+    def description(self) -> str:
+        """What the stored format depends on, as JSON: a change of it is a change of schema."""
         indexes = {name: index.describe() for name, index in sorted(self.indexes.items())}
         facts = {"format": 1, "key": self.key.scalar.name, "indexes": indexes}
         return json.dumps(facts, sort_keys=True)
 
-    @fingerprint.default
-    def _fingerprint(self) -> str:
+    @cached_property
+    def fingerprint(self) -> str:
+        """A short digest of the description."""
         return hashlib.blake2b(self.description.encode(), digest_size=8).hexdigest()
 
-    @hidden.default
-    def _hidden(self) -> frozenset[bytes]:
+    @cached_property
+    def hidden(self) -> frozenset[bytes]:
         """The stored fields that logs and messages must not show."""
         columns = [each.column for each in self.attributes] + list(self.columns.values())
         secret = [column for column in columns if column.hidden]
@@ -166,12 +163,17 @@ class MappedClass:
     # --- entity <-> record ---
 
     def encode(self, entity: object, key: KeyBytes | None = None) -> Record:
-        """The whole record of an entity, the derived fields included, without a version."""
+        """The whole record of an entity: its fields, what is derived from them, and its key.
+
+        Without a version, and without the key where there is none yet.
+        """
         try:
             record = self._encode_attributes(entity)
             self._derive(entity, record)
         except ValueRefused as refused:
             raise named(refused, self.title(key)) from refused
+        if key is not None:
+            record[self.key.attribute.column.stored] = key
         return record
 
     def _encode_attributes(self, entity: object) -> Record:
@@ -241,9 +243,7 @@ def _place(record: Record, name: bytes, value: bytes | None) -> None:
         record[name] = value
 
 
-def _computed_bytes(
-    column: Column, compute: Callable[[Any], Any], entity: object
-) -> bytes | None:
+def _computed_bytes(column: Column, compute: Callable[[Any], Any], entity: object) -> bytes | None:
     try:
         value = compute(entity)
     except Exception as error:

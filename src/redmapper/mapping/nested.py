@@ -20,7 +20,7 @@ from cattrs.cols import is_any_set
 from cattrs.preconf.json import make_converter
 
 from redmapper.errors import ValueRefused
-from redmapper.mapping.scalars import Scalar, scalar_for
+from redmapper.mapping.scalars import Scalar, scalar_for, shown
 
 
 def nested_converter(given: Converter | None) -> Converter:
@@ -37,7 +37,7 @@ def nested_converter(given: Converter | None) -> Converter:
 
 
 def _default_converter() -> Converter:
-    """cattrs' JSON converter, and the scalars that it leaves alone but JSON can not write."""
+    """The JSON converter of cattrs, and the scalars that it leaves alone but JSON can not write."""
     converter = make_converter()
     for kind in (Decimal, UUID, time, timedelta):
         scalar = scalar_for(kind)
@@ -74,12 +74,12 @@ class Nested:
         return encoded
 
     def encode_checked(self, value: object) -> bytes:
-        """The same, and proof that it loads again: what could not is refused before it is stored."""
+        """The same, and proof that it loads again: what would not is refused before."""
         encoded = self.encode(value)
         try:
             self.decode(encoded)
         except Exception as error:
-            message = f"{_short(value)} would not load again as {self.annotation}: {_reason(error)}"
+            message = f"{shown(value)} would not load again as {self.annotation}: {_reason(error)}"
             raise ValueRefused(message, value=value) from error
         return encoded
 
@@ -92,34 +92,48 @@ class Nested:
             try:
                 _dump(self.converter.unstructure(leaf)).encode()
             except Exception as at_leaf:  # noqa: BLE001 - hooks of users raise what they like
-                message = f"{_short(leaf)} can not be stored as JSON: {_reason(at_leaf)}"
+                message = f"{shown(leaf)} can not be stored as JSON: {_reason(at_leaf)}"
                 return ValueRefused(message, path=path, value=leaf)
-        message = f"{_short(value)} can not be stored as JSON: {_reason(error)}"
+        message = f"{shown(value)} can not be stored as JSON: {_reason(error)}"
         return ValueRefused(message, value=value)
 
 
 def _leaves(value: object, path: str) -> Iterator[tuple[str, object]]:
     """Every innermost value with the path to it, as one would write it in Python."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _leaves(key, f"{path}.keys()") if not isinstance(key, str) else ()
-            yield from _leaves(item, f"{path}[{key!r}]")
-    elif isinstance(value, (list, tuple)):
-        for position, item in enumerate(value):
-            yield from _leaves(item, f"{path}[{position}]")
-    elif isinstance(value, (set, frozenset)):
-        for item in value:
-            yield from _leaves(item, f"{path}{{...}}")
-    elif attrs.has(type(value)):
-        for attribute in attrs.fields(type(value)):
-            yield from _leaves(getattr(value, attribute.name), f"{path}.{attribute.name}")
-    else:
+    inside = next((items for kind, items in _INSIDE if isinstance(value, kind)), _attributes)
+    empty = True
+    for step, item in inside(value):
+        empty = False
+        yield from _leaves(item, path + step)
+    if empty:
         yield path, value
 
 
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004 - a line's length
+def _of_dict(value: Any) -> Iterator[tuple[str, object]]:  # noqa: ANN401 - a dict
+    for key, item in value.items():
+        if not isinstance(key, str):
+            yield ".keys()", key
+        yield f"[{key!r}]", item
+
+
+def _of_sequence(value: Any) -> Iterator[tuple[str, object]]:  # noqa: ANN401 - a list or tuple
+    return ((f"[{position}]", item) for position, item in enumerate(value))
+
+
+def _of_set(value: Any) -> Iterator[tuple[str, object]]:  # noqa: ANN401 - a set
+    return (("{...}", item) for item in value)
+
+
+def _attributes(value: Any) -> Iterator[tuple[str, object]]:  # noqa: ANN401 - anything else
+    names = [each.name for each in attrs.fields(type(value))] if attrs.has(type(value)) else []
+    return ((f".{name}", getattr(value, name)) for name in names)
+
+
+_INSIDE: tuple[tuple[Any, Callable[[Any], Iterator[tuple[str, object]]]], ...] = (
+    (dict, _of_dict),
+    ((list, tuple), _of_sequence),
+    ((set, frozenset), _of_set),
+)
 
 
 def _reason(error: BaseException) -> str:

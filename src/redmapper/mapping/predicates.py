@@ -46,15 +46,11 @@ def _identity(field: Queryable[Any]) -> object:
     return id(field)
 
 
-def _the_field() -> Any:  # noqa: ANN401 - what attrs.field itself returns
-    return attrs.field(eq=_identity)
-
-
 @attrs.frozen(repr=False)
 class Compare(Predicate):
     """`field operator value`, the operator one of `==  !=  <  <=  >  >=`."""
 
-    field: Queryable[Any] = _the_field()
+    field: Queryable[Any] = attrs.field(eq=_identity)
     operator: str
     value: Any
 
@@ -66,7 +62,7 @@ class Compare(Predicate):
 class Between(Predicate):
     """`low <= field <= high`."""
 
-    field: Queryable[Any] = _the_field()
+    field: Queryable[Any] = attrs.field(eq=_identity)
     low: Any
     high: Any
 
@@ -78,7 +74,7 @@ class Between(Predicate):
 class In(Predicate):
     """The field has one of the values."""
 
-    field: Queryable[Any] = _the_field()
+    field: Queryable[Any] = attrs.field(eq=_identity)
     values: tuple[Any, ...]
 
     def __repr__(self) -> str:
@@ -89,7 +85,7 @@ class In(Predicate):
 class IsNone(Predicate):
     """The field has no value."""
 
-    field: Queryable[Any] = _the_field()
+    field: Queryable[Any] = attrs.field(eq=_identity)
 
     def __repr__(self) -> str:
         return f"{self.field!r}.is_none()"
@@ -99,7 +95,7 @@ class IsNone(Predicate):
 class StartsWith(Predicate):
     """The text begins with the prefix."""
 
-    field: Queryable[Any] = _the_field()
+    field: Queryable[Any] = attrs.field(eq=_identity)
     prefix: str
 
     def __repr__(self) -> str:
@@ -110,7 +106,7 @@ class StartsWith(Predicate):
 class Has(Predicate):
     """The collection holds the element."""
 
-    field: Queryable[Any] = _the_field()
+    field: Queryable[Any] = attrs.field(eq=_identity)
     element: Any
 
     def __repr__(self) -> str:
@@ -157,7 +153,7 @@ class Not(Predicate):
 class Term:
     """One term of an order: a field and its direction."""
 
-    field: Queryable[Any] = _the_field()
+    field: Queryable[Any] = attrs.field(eq=_identity)
     descending: bool = False
 
     def __repr__(self) -> str:

@@ -27,6 +27,8 @@ from redmapper.mapping.columns import Column, Record
 Snapshot: TypeAlias = tuple[Any, ...]
 FieldChanges: TypeAlias = dict[bytes, "bytes | None"]
 
+_FACTORY: Any = attrs.Factory  # a class, which its stubs type as a function
+
 _INLINE = {
     "text": "value.encode() if type(value) is str else {fallback}(value)",
     "int": "b'%d' % value if type(value) is int else {fallback}(value)",
@@ -54,7 +56,7 @@ class Attribute:
         """The value of a field that the record does not hold."""
         if b"!" + self.column.stored in record:
             return None
-        if isinstance(self.default, attrs.Factory):  # type: ignore[arg-type]
+        if isinstance(self.default, _FACTORY):
             return self.default.factory()
         if self.default is not attrs.NOTHING:
             return self.default
@@ -173,7 +175,7 @@ def _arguments(attributes: list[Attribute], key: Attribute) -> Iterator[str]:
 
 def _depends_on_self(attribute: Attribute) -> bool:
     default = attribute.default
-    return isinstance(default, attrs.Factory) and default.takes_self  # type: ignore[arg-type]
+    return isinstance(default, _FACTORY) and bool(default.takes_self)
 
 
 def _decoding(attribute: Attribute) -> str:

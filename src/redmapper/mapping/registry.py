@@ -193,9 +193,7 @@ def _key(key: Key[Any], attributes: dict[str, Attribute], declared: Declared) ->
     return KeyColumn(declared=key, attribute=attribute, scalar=scalar)
 
 
-def _computed_column(
-    computed: Computed[Any], declared: Declared, converter: Converter
-) -> Column:
+def _computed_column(computed: Computed[Any], declared: Declared, converter: Converter) -> Column:
     title = f"{declared.mapper.__name__}.{computed.name}"
     kind = _storable(computed.annotation, converter, title)
     return Column(name=computed.name, stored=b"=" + computed.name.encode(), kind=kind)

@@ -73,7 +73,7 @@ def scalar_for(annotation: object) -> Scalar | None:
 _SHOWN = 60
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
     """The value's repr, cut; the type's name where it has none (an int of 5,000 digits)."""
     try:
         text = repr(value[:_SHOWN] if isinstance(value, (str, bytes)) else value)
@@ -83,7 +83,7 @@ def _shown(value: object) -> str:
 
 
 def _refuse(value: object, kind: type) -> NoReturn:
-    message = f"{_shown(value)} is {type(value).__name__}, {kind.__name__} expected"
+    message = f"{shown(value)} is {type(value).__name__}, {kind.__name__} expected"
     raise ValueRefused(message, value=value)
 
 
@@ -110,7 +110,7 @@ def _exact_float(value: int) -> float:
     except OverflowError:
         result = float("inf")
     if result != value:
-        message = f"{_shown(value)} is int, and no float is equal to it"
+        message = f"{shown(value)} is int, and no float is equal to it"
         raise ValueRefused(message, value=value)
     return result
 
@@ -177,7 +177,7 @@ def _encode_bool(value: bool) -> bytes:  # noqa: FBT001 - the value itself, no s
 
 def _decode_bool(stored: bytes) -> bool:
     if stored not in (b"0", b"1"):
-        message = f"{_shown(stored)} is no bool"
+        message = f"{shown(stored)} is no bool"
         raise ValueError(message)
     return stored == b"1"
 
@@ -190,7 +190,7 @@ def _decode_decimal(stored: bytes) -> Decimal:
     try:
         return Decimal(stored.decode(), _ANY_DECIMAL)
     except decimal.InvalidOperation:  # is an ArithmeticError, no ValueError
-        message = f"{_shown(stored)} is no Decimal"
+        message = f"{shown(stored)} is no Decimal"
         raise ValueError(message) from None
 
 
@@ -202,7 +202,7 @@ def _decode_timedelta(stored: bytes) -> timedelta:
     try:
         return int(stored) * _MICROSECOND
     except OverflowError:
-        message = f"{_shown(stored)} microseconds are no timedelta"
+        message = f"{shown(stored)} microseconds are no timedelta"
         raise ValueError(message) from None
 
 

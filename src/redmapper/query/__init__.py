@@ -1,0 +1,1 @@
+"""What is asked: conditions resolved, planned and judged, as values."""

@@ -127,8 +127,10 @@ def _conditions(where: Predicate | None) -> list[Predicate]:
 def _best(conditions: list[Predicate], selection: Selection) -> _Served | None:
     """The index that serves most of the conditions, or None where none serves any."""
     candidates = [_by_key(conditions, selection)]
-    for index in selection.mapped.indexes.values():
-        candidates.append(_RULES[type(index.index)](index, conditions, selection))
+    candidates += [
+        _RULES[type(index.index)](index, conditions, selection)
+        for index in selection.mapped.indexes.values()
+    ]
     limited = selection.limit is not None
     found = [each for each in candidates if each is not None and each.by]
     return max(found, key=lambda each: each.rank(limited=limited), default=None)
@@ -167,7 +169,9 @@ def _whole(selection: Selection) -> _Served:
 def _by_key(conditions: list[Predicate], selection: Selection) -> _Served | None:
     """The key always serves: exact keys, or a range of the listing."""
     column, order = selection.mapped.key.listed, selection.order
-    for condition, spans in _spans(conditions, selection.mapped.key.attribute.column, selection, column):
+    for condition, spans in _spans(
+        conditions, selection.mapped.key.attribute.column, selection, column
+    ):
         if all(span.point is not None for span in spans):
             keys = tuple(dict.fromkeys(_keys_of(condition, selection.mapped)))
             return _Served(ByKeys(keys), (condition,))
@@ -185,7 +189,9 @@ def _keys_of(condition: Predicate, mapped: MappedClass) -> Iterator[KeyBytes]:
             yield mapped.encode_key(value)
 
 
-def _unique(index: MappedIndex, conditions: list[Predicate], selection: Selection) -> _Served | None:
+def _unique(
+    index: MappedIndex, conditions: list[Predicate], selection: Selection
+) -> _Served | None:
     """Equality on every field, None excepted unless it is a value of the index."""
     found = _points(index, conditions, selection)
     if found is None or not isinstance(index.index, Unique):
@@ -203,7 +209,9 @@ def _holds_none(values: tuple[bytes, ...], index: MappedIndex) -> bool:
     )
 
 
-def _lookup(index: MappedIndex, conditions: list[Predicate], selection: Selection) -> _Served | None:
+def _lookup(
+    index: MappedIndex, conditions: list[Predicate], selection: Selection
+) -> _Served | None:
     """Equality on every field, membership for a collection."""
     found = _points(index, conditions, selection)
     if found is None:
@@ -253,7 +261,9 @@ def _element(
     return None
 
 
-def _ordered(index: MappedIndex, conditions: list[Predicate], selection: Selection) -> _Served | None:
+def _ordered(
+    index: MappedIndex, conditions: list[Predicate], selection: Selection
+) -> _Served | None:
     """Equality on leading fields, then a range on the next; and the order of what follows."""
     ranges: tuple[Cut, ...] = ((b"", None),)
     by: list[Predicate] = []

@@ -61,7 +61,7 @@ class QueryBase(Generic[Entity]):
     def where(self, *predicates: Predicate) -> Self:
         """Only what meets all of these conditions, and those said before."""
         for predicate in predicates:
-            if not isinstance(predicate, Predicate):
+            if not isinstance(predicate, Predicate):  # a bool, from `a and b`
                 message = f"where() takes conditions such as Users.age >= 18, not {predicate!r}"
                 raise QueryError(message)
         flat = [part for each in predicates for part in _flat(each)]

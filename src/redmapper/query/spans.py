@@ -72,7 +72,7 @@ def spans_of(predicate: Predicate, column: Column) -> Spans | None:
 
 
 def encode_value(asked: object, column: Column, scalar: Scalar, value: object) -> bytes:
-    """A value that `asked` compares with, normed and encoded; UnsupportedQuery if it does not fit."""
+    """A value that `asked` compares with, normed and encoded; UnsupportedQuery if unfit."""
     if value is None:
         message = f"`{asked!r}` compares with None: write is_none() or not_none()"
         raise UnsupportedQuery(message)

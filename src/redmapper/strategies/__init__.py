@@ -1,0 +1,1 @@
+"""Ways to keep entities and to answer queries."""

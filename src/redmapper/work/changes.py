@@ -29,7 +29,7 @@ class Change:
         obj: the object, or None for a deletion by key.
         key: its key, or None where a sequence will give it.
         base: the entity as it was loaded, or None.
-        fields: attribute name -> (old, new); of an insert, old is None. Hidden attributes show `...`.
+        fields: attribute name -> (old, new), old being None in an insert. Hidden ones show `...`.
     """
 
     kind: str

@@ -87,9 +87,9 @@ def _record(pending: Pending, tracked: Tracked, over: Record | None) -> Record:
     """The whole record as it shall stand."""
     mapped, key = pending.mapped, pending.key
     if tracked.snapshot is None or over is None:
-        record = dict(pending.encoded or mapped.encode(tracked.obj, key))
-        record[mapped.key.attribute.column.stored] = key
-        return record
+        if pending.encoded is None:
+            return mapped.encode(tracked.obj, key)
+        return pending.encoded | {mapped.key.attribute.column.stored: key}
     changes = field_changes(tracked)
     entity = tracked.obj
     if over is not tracked.base and mapped.computed:

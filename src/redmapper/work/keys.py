@@ -125,7 +125,7 @@ def set_key(mapped: MappedClass, obj: object, key: object) -> None:
 
 
 def uuid7(random: bytes, now: float) -> UUID:
-    """A UUID of version 7 (RFC 9562, section 5.7) from 10 random bytes and a Unix time in seconds."""
+    """A UUID of version 7 (RFC 9562, 5.7) from 10 random bytes and a Unix time in seconds."""
     milliseconds = int(now * 1000).to_bytes(6, "big")
     rest = int.from_bytes(random, "big")
     value = int.from_bytes(milliseconds, "big") << 80 | rest
@@ -147,7 +147,9 @@ def encode_unique(
     mapped = registry.mapped(unique.owner)
     index = mapped.indexes[unique.name]
     if len(values) != len(index.columns):
-        message = f"{unique!r} is over {len(index.columns)} fields, but {len(values)} values were given"
+        message = (
+            f"{unique!r} is over {len(index.columns)} fields, but {len(values)} values were given"
+        )
         raise QueryError(message)
     if any(value is None for value in values) and not unique.nulls:
         return mapped, index, None

@@ -20,8 +20,10 @@ from redmapper.work.identity import Tracked
 
 @attrs.frozen
 class Overlay:
-    """What is pending of one mapper: objects as they stand, and the keys that the store's answer
-    must not bring."""
+    """What is pending of one mapper.
+
+    Objects as they stand, and the keys that the store's answer must not bring.
+    """
 
     mapped: MappedClass
     pending: tuple[tuple[Tracked, Record], ...]
@@ -33,7 +35,9 @@ class Overlay:
     ) -> Overlay:
         """The overlay of these pending objects and of keys deleted blindly."""
         everyone = list(tracked)
-        alive = tuple((each, _record(each)) for each in everyone if not each.deleted)
+        alive = tuple(
+            (each, mapped.encode(each.obj, each.key)) for each in everyone if not each.deleted
+        )
         keys = frozenset(each.key for each in everyone if each.key is not None)
         return cls(mapped, alive, keys | blind)
 
@@ -54,18 +58,9 @@ class Overlay:
     ) -> list[Any]:
         """Objects of the stored rows and of the matching pending ones, ordered and cut."""
         encode = sort_key(selection.order, self.mapped)
-        entries: list[tuple[bytes, Callable[[], Any]]] = [
-            (encode(row), lambda row=row: adopt(row)) for row in rows
-        ]
+        entries: list[tuple[bytes, Tracked | Row]] = [(encode(row), row) for row in rows]
         for tracked, record in self.matching(selection):
-            entries.append((encode((tracked.key, record)), lambda tracked=tracked: tracked.obj))
+            entries.append((encode((tracked.key, record)), tracked))
         entries.sort(key=lambda entry: entry[0])
-        return [found() for _, found in entries[: selection.limit]]
-
-
-def _record(tracked: Tracked) -> Record:
-    """The record of an object as it stands; its key as far as it has one."""
-    record = tracked.mapped.encode(tracked.obj, tracked.key)
-    if tracked.key is not None:
-        record[tracked.mapped.key.attribute.column.stored] = tracked.key
-    return record
+        first = (found for _, found in entries[: selection.limit])
+        return [found.obj if isinstance(found, Tracked) else adopt(found) for found in first]

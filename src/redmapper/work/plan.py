@@ -182,4 +182,3 @@ def fields_check(
     names |= also
     names -= {VERSION, mapped.key.attribute.column.stored}
     return AtFields(tuple((name, base.get(name)) for name in sorted(names)))
-

@@ -16,8 +16,17 @@ Writes: TypeAlias = Mapping[int, tuple[Pending, EntityWrite]]
 
 
 def refused(refusals: Iterable[Refusal], writes: Writes) -> Conflict:
-    """The first violation; it holds them all."""
-    return _gathered([_ERRORS[each.kind](each, *writes[each.position]) for each in refusals])
+    """The first violation; it holds them all.
+
+    An entity whose key exists already meets its own values there, which is no news.
+    """
+    return _gathered(
+        [
+            _ERRORS[each.kind](each, *writes[each.position])
+            for each in refusals
+            if each.kind != "taken" or each.owner != writes[each.position][1].key
+        ]
+    )
 
 
 def double_claims(doubles: Iterable[DoubleClaim], writes: Writes) -> Conflict:
@@ -26,7 +35,9 @@ def double_claims(doubles: Iterable[DoubleClaim], writes: Writes) -> Conflict:
     for double in doubles:
         pending, write = writes[double.claim.position]
         _, other = writes[double.other.position]
-        violations.append(_taken_by(double.claim, pending, write, other.key, "another object of this unit"))
+        violations.append(
+            _taken_by(double.claim, pending, write, other.key, "another object of this unit")
+        )
     return _gathered(violations)
 
 
@@ -34,7 +45,7 @@ def schema_mismatch(mapped: MappedClass) -> SchemaMismatch:
     """The error for a partition that was written by another declaration of a mapper."""
     message = (
         f"the stored {mapped.name} entities were written by a mapper with another key or other "
-        f"indexes than {mapped.mapper.__name__} has; use that one, or another namespace or partition"
+        f"indexes than {mapped.mapper.__name__} has; use that one, or another partition"
     )
     return SchemaMismatch(message)
 

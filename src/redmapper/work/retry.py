@@ -16,8 +16,8 @@ LONGEST_PAUSE = 0.25
 class Retry:
     """Counts the attempts of one `transact`.
 
-    `Stale` is always worth another attempt. Another conflict is worth one, since a fresh reading may
-    see what stands in the way (as get-or-add does); the same one twice in a row is there to stay.
+    `Stale` is always worth another attempt. Another conflict is worth one, since a fresh reading
+    may see what stands in the way (as get-or-add does); the same twice in a row is there to stay.
     """
 
     attempts: int
@@ -35,8 +35,7 @@ class Retry:
         if self.made >= self.attempts or (standing and standing == self.last):
             raise conflict
         self.last = standing
-        bound = min(LONGEST_PAUSE, FIRST_PAUSE * 2**self.made)
-        return bound * self.random()
+        return self.random() * min(LONGEST_PAUSE, FIRST_PAUSE * 2.0**self.made)
 
 
 def _what(conflict: Conflict) -> tuple[object, ...]:

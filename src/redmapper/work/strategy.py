@@ -6,8 +6,8 @@ conformance suite. The contract:
 
 - *Flows.* Every method that may need a server is a flow (see `wire`). One that never yields works
   without a server.
-- *Records* are whole: field name -> stored bytes, the version under `VERSION`, and the key under its
-  own field's name. Field names that the mapper does not know come back as they are.
+- *Records* are whole: field name -> stored bytes, the version under `VERSION`, and the key under
+  its own field's name. Field names that the mapper does not know come back as they are.
 - *commit* is atomic: all checks of the plan before its first write, then every write or none; every
   check that fails is reported, not only the first. It may be called again with the same plan after
   a lost reply, so it must know a commit it has done already.
@@ -96,7 +96,7 @@ class BoundStrategy(Protocol):
         ...
 
     def outcome(self, unit_id: str) -> Flow[str]:
-        """ "applied" or "not applied" of a commit that raised CommitUnknown; then never more."""
+        """Whether a commit that raised CommitUnknown was "applied", or "not applied" for good."""
         ...
 
     def close(self) -> Flow[None]:

@@ -6,7 +6,7 @@ Nothing is written before the commit, and there is no flush. A commit goes throu
 
 1. *organize* (here): who is pending, has anybody's key changed, which keys must a sequence give;
 2. *collect* (`collect`): each pending object becomes an `EntityWrite`, or nothing when it is clean;
-3. *emit* (`plan`, then the strategy): one plan, one atomic call; refusals become errors (`refusals`);
+3. *emit* (`plan`, then the strategy): one plan, one atomic call; `refusals` become errors;
 4. *finalize* (here): only when all is written are keys set on objects and snapshots taken anew.
 
 So a commit that fails has moved nothing in memory, and the same unit can be mended and committed.
@@ -101,7 +101,7 @@ class UnitBase:
             if failure is None and self._options.commit == "explicit":
                 self._warn_of_uncommitted()
             elif failure is None and not self._options.read_only:
-                yield from self._commit()
+                yield from self._exclusive("commit", self._commit())
         finally:
             self._map.clear()
             self._active = False
@@ -116,7 +116,9 @@ class UnitBase:
             message = f"{verb}() outside the unit's block; call it inside `with unit:`"
             raise UnitClosed(message)
         if self._busy:
-            message = f"{verb}() while another call on this unit is under way; a unit is for one task"
+            message = (
+                f"{verb}() while another call on this unit is under way; a unit is for one task"
+            )
             raise ConcurrentUse(message)
 
     def _require_writable(self, verb: str) -> None:
@@ -285,7 +287,9 @@ class UnitBase:
         tracked = self._map.of(obj)
         if tracked is None:
             self._refuse_superseded(obj, verb)
-            message = f"{verb}: this {type(obj).__name__} is not tracked by this unit; add or get it"
+            message = (
+                f"{verb}: this {type(obj).__name__} is not tracked by this unit; add or get it"
+            )
             raise UnitError(message)
         return tracked
 
@@ -298,7 +302,7 @@ class UnitBase:
     # --- looking -----------------------------------------------------------------------------
 
     def state(self, obj: object) -> str:
-        """ "new", "clean", "dirty", "deleted" or "untracked"."""
+        """One of "new", "clean", "dirty", "deleted" and "untracked"."""
         self._require_active("state")
         tracked = self._map.of(obj)
         if tracked is None:
@@ -357,7 +361,9 @@ class UnitBase:
 
     def _require(self, cls: type, key: object) -> Flow[Any]:
         found = yield from self._get(cls, key)
-        return found if found is not None else not_found(self._session.registry.mapped(cls), key)
+        if found is None:
+            raise not_found(self._session.registry.mapped(cls), key)
+        return found
 
     def _get_by(self, unique: Unique, *values: object) -> Flow[Any]:
         mapped, index, value = encode_unique(self._session.registry, unique, values)
@@ -380,7 +386,7 @@ class UnitBase:
             raise UnitError(message)
         (record,) = yield from self._session.strategy.load([(mapped, key)])
         if record is None:
-            not_found(mapped, mapped.decode_key(key))
+            raise not_found(mapped, mapped.decode_key(key))
         self._overwrite(tracked, mapped.construct(record, key))
         tracked.base, tracked.newer = record, None
         tracked.snapshot = mapped.snapshot(obj)
@@ -466,7 +472,7 @@ class UnitBase:
             refusals, writes = yield from self._emit(wanted, stored)
             if not refusals:
                 return self._finalize(writes, stored)
-            self._plan_again_or_raise(wanted, writes, refusals)
+            self._plan_again_or_raise(writes, refusals)
         message = f"a record was written by others {BLIND_ATTEMPTS} times while this commit tried"
         raise StoreError(message)
 
@@ -545,7 +551,6 @@ class UnitBase:
 
     def _plan_again_or_raise(
         self,
-        wanted: list[Pending],
         writes: dict[int, tuple[Pending, EntityWrite]],
         refusals: tuple[Refusal, ...],
     ) -> None:
@@ -605,9 +610,7 @@ def _seen_newer(writes: dict[int, tuple[Pending, EntityWrite]]) -> tuple[Refusal
     )
 
 
-def not_found(mapped: MappedClass, key: object) -> Any:  # noqa: ANN401 - it never returns
-    """Raise NotFound for a key."""
+def not_found(mapped: MappedClass, key: object) -> NotFound:
+    """The error for a key that nothing has."""
     message = f"there is no {mapped.domain.__name__} with key {key!r}; get() answers None instead"
-    raise NotFound(message, key=key)
-
-
+    return NotFound(message, key=key)

@@ -32,7 +32,8 @@ class AsyncQuery(QueryBase[Entity], Generic[Entity]):
 
     async def all(self) -> list[Entity]:
         """All rows, in order. One round trip up to 1,000."""
-        return await self._run(self._reader()._query(self._asked))  # noqa: SLF001 - faces carry flows
+        rows: list[Entity] = await self._run(self._reader()._query(self._asked))  # noqa: SLF001 - faces carry flows
+        return rows
 
     async def __aiter__(self) -> AsyncIterator[Entity]:
         for row in await self.all():
@@ -52,7 +53,8 @@ class AsyncQuery(QueryBase[Entity], Generic[Entity]):
 
     async def count(self) -> int:
         """How many rows `all` would give."""
-        return await self._run(self._reader()._count(self._asked))  # noqa: SLF001 - faces carry flows
+        total: int = await self._run(self._reader()._count(self._asked))  # noqa: SLF001 - faces carry flows
+        return total
 
     async def exists(self) -> bool:
         """Whether there is any row."""

@@ -50,7 +50,9 @@ class AsyncReads:
         return await self._read("require", unit, unit._require(cls, key))  # noqa: SLF001 - faces carry flows
 
     @overload
-    async def get_many(self, cls: type[Mapper[Entity]], keys: Sequence[object]) -> list[Entity | None]: ...
+    async def get_many(
+        self, cls: type[Mapper[Entity]], keys: Sequence[object]
+    ) -> list[Entity | None]: ...
     @overload
     async def get_many(self, cls: type[Entity], keys: Sequence[object]) -> list[Entity | None]: ...
     async def get_many(self, cls: type, keys: Sequence[object]) -> list[Any]:
@@ -58,7 +60,7 @@ class AsyncReads:
         unit = self._reader()
         return await self._read("get_many", unit, unit._get_many(cls, keys))  # noqa: SLF001 - faces carry flows
 
-    async def get_by(self, unique: Unique, *values: object) -> Any:
+    async def get_by(self, unique: Unique, *values: object) -> Any:  # noqa: ANN401 - a Unique does not tell its class
         """The owner of a unique value, or None."""
         unit = self._reader()
         return await self._read("get_by", unit, unit._get_by(unique, *values))  # noqa: SLF001 - faces carry flows

@@ -93,9 +93,9 @@ class AsyncServerRunner:
         """One round trip, or two when the server has forgotten a script."""
         pool = self.client.connection_pool
         try:
-            connection = await pool.get_connection()
+            connection = await pool.get_connection()  # type: ignore[no-untyped-call]
         except (redis.RedisError, OSError) as error:
-            raise (lost(error, sent=False) if broken(error) else translated(error)) from error  # type: ignore[arg-type]
+            raise (lost(error, sent=False) if broken(error) else translated(error)) from error
         try:
             replies = await self._ask(connection, batch, in_full=False)
             if unknown_script(replies):

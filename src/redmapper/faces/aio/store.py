@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -10,7 +11,7 @@ from typing import Any, Self, TypeVar
 import redis
 import redis.asyncio
 
-from redmapper.errors import Conflict
+from redmapper.errors import Conflict, ConnectionLost
 from redmapper.faces.aio.reads import AsyncReads
 from redmapper.faces.aio.runner import AsyncMemoryRunner, AsyncRunner, AsyncServerRunner
 from redmapper.faces.aio.unit import AsyncUnitOfWork
@@ -19,6 +20,7 @@ from redmapper.faces.store_base import (
     StoreBase,
     StoreOptions,
     check_client,
+    from_url,
     is_url,
     store_options,
     unit_options,
@@ -40,7 +42,7 @@ class AsyncStore(StoreBase, AsyncReads):
     MappingError for a target or a strategy that does not fit.
     """
 
-    def __init__(  # noqa: PLR0913 - settled in the public contract
+    def __init__(
         self,
         registry: MapperRegistry,
         target: str | redis.asyncio.Redis | None = None,
@@ -60,7 +62,11 @@ class AsyncStore(StoreBase, AsyncReads):
         self._begin(options, runner, None, {})
 
     def _begin(
-        self, options: StoreOptions, runner: AsyncRunner, name: str | None, partitions: dict[str, AsyncStore]
+        self,
+        options: StoreOptions,
+        runner: AsyncRunner,
+        name: str | None,
+        partitions: dict[str, AsyncStore],
     ) -> None:
         StoreBase.__init__(self, options, name)
         self._runner = runner
@@ -106,7 +112,7 @@ class AsyncStore(StoreBase, AsyncReads):
             else:
                 return result
 
-    async def new_key(self, cls: type) -> Any:
+    async def new_key(self, cls: type) -> Any:  # noqa: ANN401 - any key
         """A new key for an entity of this class, as `add` would give it one."""
         mapped = self.registry.mapped(cls)
         return await self._run(self._session.keys.make(mapped))
@@ -124,7 +130,8 @@ class AsyncStore(StoreBase, AsyncReads):
             return
         for store in (self, *self._partitions.values()):
             if not store._closed:  # noqa: SLF001 - itself
-                await self._runner.run(store._strategy.close())  # noqa: SLF001 - itself
+                with contextlib.suppress(ConnectionLost):  # receipts expire by themselves
+                    await self._runner.run(store._strategy.close())  # noqa: SLF001 - itself
                 store._closed = True  # noqa: SLF001 - itself
         await self._runner.close()
 
@@ -149,7 +156,7 @@ class AsyncStore(StoreBase, AsyncReads):
 
 def _client(target: Any) -> tuple[redis.asyncio.Redis, bool]:  # noqa: ANN401 - what the user passed
     """The client of a target, and whether it is ours to close."""
-    if is_url(target):
-        return redis.asyncio.Redis.from_url(target, protocol=2), True
-    check_client(target, redis.asyncio.Redis, redis.Redis, "AsyncStore")
-    return target, False
+    url = is_url(target)
+    client = from_url(redis.asyncio.Redis, target) if url else target
+    check_client(client, redis.asyncio.Redis, redis.Redis, "AsyncStore")
+    return client, url

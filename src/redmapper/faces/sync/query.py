@@ -29,7 +29,8 @@ class Query(QueryBase[Entity], Generic[Entity]):
 
     def all(self) -> list[Entity]:
         """All rows, in order. One round trip up to 1,000."""
-        return self._run(self._reader()._query(self._asked))  # noqa: SLF001 - faces carry flows
+        rows: list[Entity] = self._run(self._reader()._query(self._asked))  # noqa: SLF001 - faces carry flows
+        return rows
 
     def __iter__(self) -> Iterator[Entity]:
         return iter(self.all())
@@ -48,7 +49,8 @@ class Query(QueryBase[Entity], Generic[Entity]):
 
     def count(self) -> int:
         """How many rows `all` would give."""
-        return self._run(self._reader()._count(self._asked))  # noqa: SLF001 - faces carry flows
+        total: int = self._run(self._reader()._count(self._asked))  # noqa: SLF001 - faces carry flows
+        return total
 
     def exists(self) -> bool:
         """Whether there is any row."""

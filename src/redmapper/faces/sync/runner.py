@@ -103,7 +103,7 @@ class ServerRunner:
         try:
             connection = pool.get_connection()
         except (redis.RedisError, OSError) as error:
-            raise (lost(error, sent=False) if broken(error) else translated(error)) from error  # type: ignore[arg-type]
+            raise (lost(error, sent=False) if broken(error) else translated(error)) from error
         try:
             replies = self._ask(connection, batch, in_full=False)
             if unknown_script(replies):

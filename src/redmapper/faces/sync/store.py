@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -10,12 +11,13 @@ from typing import Any, Self, TypeVar
 import redis
 import redis.asyncio
 
-from redmapper.errors import Conflict
+from redmapper.errors import Conflict, ConnectionLost
 from redmapper.faces.observe import Observer
 from redmapper.faces.store_base import (
     StoreBase,
     StoreOptions,
     check_client,
+    from_url,
     is_url,
     store_options,
     unit_options,
@@ -39,7 +41,7 @@ class Store(StoreBase, Reads):
     MappingError for a target or a strategy that does not fit.
     """
 
-    def __init__(  # noqa: PLR0913 - settled in the public contract
+    def __init__(
         self,
         registry: MapperRegistry,
         target: str | redis.Redis | None = None,
@@ -99,7 +101,7 @@ class Store(StoreBase, Reads):
             else:
                 return result
 
-    def new_key(self, cls: type) -> Any:
+    def new_key(self, cls: type) -> Any:  # noqa: ANN401 - any key
         """A new key for an entity of this class, as `add` would give it one."""
         mapped = self.registry.mapped(cls)
         return self._run(self._session.keys.make(mapped))
@@ -117,7 +119,8 @@ class Store(StoreBase, Reads):
             return
         for store in (self, *self._partitions.values()):
             if not store._closed:  # noqa: SLF001 - itself
-                self._runner.run(store._strategy.close())  # noqa: SLF001 - itself
+                with contextlib.suppress(ConnectionLost):  # receipts expire by themselves
+                    self._runner.run(store._strategy.close())  # noqa: SLF001 - itself
                 store._closed = True  # noqa: SLF001 - itself
         self._runner.close()
 
@@ -142,7 +145,7 @@ class Store(StoreBase, Reads):
 
 def _client(target: Any) -> tuple[redis.Redis, bool]:  # noqa: ANN401 - what the user passed
     """The client of a target, and whether it is ours to close."""
-    if is_url(target):
-        return redis.Redis.from_url(target, protocol=2), True
-    check_client(target, redis.Redis, redis.asyncio.Redis, "Store")
-    return target, False
+    url = is_url(target)
+    client = from_url(redis.Redis, target) if url else target
+    check_client(client, redis.Redis, redis.asyncio.Redis, "Store")
+    return client, url

@@ -8,6 +8,7 @@ shape name their fields once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import TypeAlias, TypeVar
 
 import attrs
@@ -47,10 +48,10 @@ class Compiled:
     shapes: dict[Fields, list[tuple[int, Iterable[bytes]]]] = attrs.field(factory=dict)
     types: dict[bytes, str] = attrs.field(factory=dict)
     hidden: set[Argument] = attrs.field(factory=set)
-    mappers: list[MappedClass] = attrs.field(init=False)
 
-    @mappers.default
-    def _mappers(self) -> list[MappedClass]:
+    @cached_property
+    def mappers(self) -> list[MappedClass]:
+        """The mappers that the plan writes to."""
         return list({write.mapped.name: write.mapped for write in self.plan.writes}.values())
 
     def at(self, key: bytes) -> int:
@@ -161,7 +162,9 @@ def _write_entries(compiled: Compiled, write: EntityWrite) -> None:
             before = set(entries(keyspace, mapped, index, base, write.key))
         else:
             continue
-        after = set() if record is None else set(entries(keyspace, mapped, index, record, write.key))
+        after = (
+            set() if record is None else set(entries(keyspace, mapped, index, record, write.key))
+        )
         for entry in before - after:
             compiled.remove(entry)
         for entry in after - before:
@@ -312,5 +315,7 @@ def _refusal(compiled: Compiled, violation: Reply) -> Refusal:
 def foreign_types(found: Sequence[tuple[bytes, str]]) -> ForeignType:
     """The error for keys of ours that hold another type."""
     shown = ", ".join(f"{key!r} holds a {kind}" for key, kind in found)
-    message = f"nothing was written: {shown}, which redmapper did not put there; remove or rename it"
+    message = (
+        f"nothing was written: {shown}, which redmapper did not put there; remove or rename it"
+    )
     return ForeignType(message)

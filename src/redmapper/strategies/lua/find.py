@@ -204,9 +204,7 @@ class Finder:
         found = yield from self._gather(selection, access, "rows")
         down = selection.order.key_descending
         tail = key_tail(mapped.key.scalar)
-        order: Callable[[KeyBytes], bytes] = (
-            (lambda key: descending(tail(key))) if down else tail
-        )
+        order: Callable[[KeyBytes], bytes] = (lambda key: descending(tail(key))) if down else tail
         keys = sorted(found, key=order)[: selection.limit]
         missing = [key for key in keys if found[key] is None]
         loaded = dict((yield from self.load(mapped, missing)))

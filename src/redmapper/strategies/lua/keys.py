@@ -34,7 +34,9 @@ class Keyspace:
         names = [name for name in (place.namespace, place.partition) if name is not None]
         for name in names:
             if not name or "{" in name or "}" in name:
-                message = f"{name!r} can not name a namespace or partition: it is empty or has braces"
+                message = (
+                    f"{name!r} can not name a namespace or partition: it is empty or has braces"
+                )
                 raise MappingError(message)
         return cls(b"{" + ":".join(names).encode() + b"}")
 

@@ -8,7 +8,7 @@ from redmapper.wire import Script
 
 
 def _script(name: str) -> Script:
-    text = resources.files(__package__).joinpath(f"{name}.lua").read_text("utf-8")
+    text = resources.files("redmapper.strategies.lua").joinpath(f"{name}.lua").read_text("utf-8")
     return Script(name, text)
 
 

@@ -70,7 +70,13 @@ class BoundLua:
             commands = tuple(
                 Command(("HGETALL", self.keyspace.record(mapped, key))) for mapped, key in part
             )
-            replies = yield Batch("load", self.keyspace.schema, commands)
+            try:
+                replies = yield Batch("load", self.keyspace.schema, commands)
+            except ForeignType:
+                yield from self._name_foreign(
+                    {self.keyspace.record(*each): "hash" for each in part}
+                )
+                raise
             found += [
                 joined(reply, mapped, key)
                 for reply, (mapped, key) in zip(replies, part, strict=True)
