@@ -18,8 +18,9 @@ from redmapper.strategies.lua.strategy import LuaIndexStrategy
 from redmapper.strategies.memory import MemoryIndexStrategy
 from redmapper.work.keys import KeyMaker
 from redmapper.work.retry import Retry
+from redmapper.work.session import Session, UnitOptions
 from redmapper.work.strategy import BoundStrategy, IndexStrategy, Place
-from redmapper.work.unit import Session, UnitBase, UnitOptions
+from redmapper.work.unit import UnitBase
 
 MEMORY = "memory://"
 _SCHEMES = ("redis://", "rediss://", "unix://")

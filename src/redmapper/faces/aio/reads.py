@@ -38,7 +38,7 @@ class AsyncReads:
     async def get(self, cls: type, key: object) -> Any:
         """The entity with this key, or None."""
         unit = self._reader()
-        return await self._read("get", unit, unit._get(cls, key))  # noqa: SLF001 - faces carry flows
+        return await self._read("get", unit, unit._reading.get(cls, key))  # noqa: SLF001 - faces carry flows
 
     @overload
     async def require(self, cls: type[Mapper[Entity]], key: object) -> Entity: ...
@@ -47,7 +47,7 @@ class AsyncReads:
     async def require(self, cls: type, key: object) -> Any:
         """The entity with this key; NotFound where there is none."""
         unit = self._reader()
-        return await self._read("require", unit, unit._require(cls, key))  # noqa: SLF001 - faces carry flows
+        return await self._read("require", unit, unit._reading.require(cls, key))  # noqa: SLF001 - faces carry flows
 
     @overload
     async def get_many(
@@ -58,12 +58,12 @@ class AsyncReads:
     async def get_many(self, cls: type, keys: Sequence[object]) -> list[Any]:
         """The entities with these keys, in their order, None for the missing; one round trip."""
         unit = self._reader()
-        return await self._read("get_many", unit, unit._get_many(cls, keys))  # noqa: SLF001 - faces carry flows
+        return await self._read("get_many", unit, unit._reading.get_many(cls, keys))  # noqa: SLF001 - faces carry flows
 
     async def get_by(self, unique: Unique, *values: object) -> Any:  # noqa: ANN401 - a Unique does not tell its class
         """The owner of a unique value, or None."""
         unit = self._reader()
-        return await self._read("get_by", unit, unit._get_by(unique, *values))  # noqa: SLF001 - faces carry flows
+        return await self._read("get_by", unit, unit._reading.get_by(unique, *values))  # noqa: SLF001 - faces carry flows
 
     @overload
     def query(self, cls: type[Mapper[Entity]]) -> AsyncQuery[Entity]: ...

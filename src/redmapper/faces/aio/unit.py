@@ -8,7 +8,8 @@ from typing import Any, Self, TypeVar
 
 from redmapper.faces.aio.reads import AsyncReads
 from redmapper.wire import Flow
-from redmapper.work.unit import Session, UnitBase, UnitOptions
+from redmapper.work.session import Session, UnitOptions
+from redmapper.work.unit import UnitBase
 
 Result = TypeVar("Result")
 
@@ -48,7 +49,7 @@ class AsyncUnitOfWork(UnitBase, AsyncReads):
 
         Raises Conflict, with every violation, when nothing was written: mend and commit again.
         """
-        await self._run(self._exclusive("commit", self._commit()))
+        await self._run(self._commit())
 
     async def rollback(self) -> None:
         """Forget every object and pending change; objects stay as they are."""
@@ -56,4 +57,4 @@ class AsyncUnitOfWork(UnitBase, AsyncReads):
 
     async def refresh(self, obj: object) -> None:
         """Load a tracked object anew, over what was changed; NotFound when it is gone."""
-        await self._run(self._exclusive("refresh", self._refresh(obj)))
+        await self._run(self._refresh(obj))

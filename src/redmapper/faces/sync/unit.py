@@ -8,7 +8,8 @@ from typing import Any, Self, TypeVar
 
 from redmapper.faces.sync.reads import Reads
 from redmapper.wire import Flow
-from redmapper.work.unit import Session, UnitBase, UnitOptions
+from redmapper.work.session import Session, UnitOptions
+from redmapper.work.unit import UnitBase
 
 Result = TypeVar("Result")
 
@@ -48,7 +49,7 @@ class UnitOfWork(UnitBase, Reads):
 
         Raises Conflict, with every violation, when nothing was written: mend and commit again.
         """
-        self._run(self._exclusive("commit", self._commit()))
+        self._run(self._commit())
 
     def rollback(self) -> None:
         """Forget every object and pending change; objects stay as they are."""
@@ -56,4 +57,4 @@ class UnitOfWork(UnitBase, Reads):
 
     def refresh(self, obj: object) -> None:
         """Load a tracked object anew, over what was changed; NotFound when it is gone."""
-        self._run(self._exclusive("refresh", self._refresh(obj)))
+        self._run(self._refresh(obj))
