@@ -100,6 +100,19 @@ class Column:
                 raise ValueRefused(message, path=path) from None
             raise ValueRefused(refused.reason, path=path, value=value) from refused
 
+    @property
+    def unsure(self) -> bool:
+        """Whether a value may be stored that has no order."""
+        ordered = self.kind.scalar or self.kind.elements
+        return ordered is not None and ordered.name in ("float", "decimal")
+
+    def check_order(self, record: Record) -> None:
+        """Refuse a value that an index could not place, by its path."""
+        ordered, value = self.kind.scalar or self.kind.elements, self.queried(record)
+        if ordered is not None and value is not None:
+            for each in (value,) if self.kind.scalar else value:
+                self._named(ordered.order, each)
+
     def queried(self, record: Record) -> Any:  # noqa: ANN401 - any field's value
         """The value that conditions and indexes see, from a record."""
         raw = self.raw(record)

@@ -115,6 +115,12 @@ class MappedClass:
         return tuple(each for each in self.indexes.values() if isinstance(each.index, Unique))
 
     @cached_property
+    def unsure(self) -> tuple[Column, ...]:
+        """Indexed columns with values that can be stored but have no order: NaN."""
+        indexed = {column.name: column for each in self.indexes.values() for column in each.columns}
+        return tuple(column for column in indexed.values() if column.unsure)
+
+    @cached_property
     def description(self) -> str:
         """What the stored format depends on, as JSON: a change of it is a change of schema."""
         indexes = {name: index.describe() for name, index in sorted(self.indexes.items())}
@@ -209,6 +215,8 @@ class MappedClass:
             value = column.normed(getattr(entity, column.name))
             encoded = None if value is None else column.encode(value)
             _place(record, column.shadow, None if encoded == record.get(column.stored) else encoded)
+        for column in self.unsure:
+            column.check_order(record)
 
     def construct(self, record: Record, key: KeyBytes) -> Any:  # noqa: ANN401 - an entity
         """The entity, by its class's own `__init__`; CorruptRecord names what can not be read."""

@@ -113,7 +113,7 @@ def _of_dict(value: Any) -> Iterator[tuple[str, object]]:  # noqa: ANN401 - a di
     for key, item in value.items():
         if not isinstance(key, str):
             yield ".keys()", key
-        yield f"[{key!r}]", item
+        yield f"[{_dump(key) if isinstance(key, str) else repr(key)}]", item
 
 
 def _of_sequence(value: Any) -> Iterator[tuple[str, object]]:  # noqa: ANN401 - a list or tuple

@@ -34,7 +34,7 @@ class Reading:
     map: IdentityMap
 
     def get_many(self, cls: type, keys: Sequence[object]) -> Flow[list[Any]]:
-        """The entities with these keys, None for the missing; one round trip for the unknown ones."""
+        """The entities with these keys, None for the missing; one round trip for the unknown."""
         mapped = self.session.registry.mapped(cls)
         encoded = [mapped.encode_key(key) for key in keys]
         unknown = [key for key in dict.fromkeys(encoded) if self._must_read(mapped, key)]

@@ -15,8 +15,7 @@ from redmapper.errors import Conflict, ConnectionLost
 from redmapper.faces.aio.reads import AsyncReads
 from redmapper.faces.aio.runner import AsyncMemoryRunner, AsyncRunner, AsyncServerRunner
 from redmapper.faces.aio.unit import AsyncUnitOfWork
-from redmapper.faces.observe import Observer
-from redmapper.faces.store_base import (
+from redmapper.faces.binding import (
     StoreBase,
     StoreOptions,
     check_client,
@@ -25,6 +24,7 @@ from redmapper.faces.store_base import (
     store_options,
     unit_options,
 )
+from redmapper.faces.observe import Observer
 from redmapper.faces.sync.runner import MemoryRunner
 from redmapper.mapping.registry import MapperRegistry
 from redmapper.wire import Flow, OnBatch

@@ -12,8 +12,7 @@ import redis
 import redis.asyncio
 
 from redmapper.errors import Conflict, ConnectionLost
-from redmapper.faces.observe import Observer
-from redmapper.faces.store_base import (
+from redmapper.faces.binding import (
     StoreBase,
     StoreOptions,
     check_client,
@@ -22,6 +21,7 @@ from redmapper.faces.store_base import (
     store_options,
     unit_options,
 )
+from redmapper.faces.observe import Observer
 from redmapper.faces.sync.reads import Reads
 from redmapper.faces.sync.runner import MemoryRunner, Runner, ServerRunner
 from redmapper.faces.sync.unit import UnitOfWork
