@@ -15,8 +15,8 @@ import attrs
 
 from redmapper.errors import ForeignType
 from redmapper.mapping.columns import Record
-from redmapper.mapping.mapped import MappedClass
-from redmapper.strategies.lua.entries import HASH, Entry, entries, listed
+from redmapper.mapping.mapped import MappedClass, MappedIndex
+from redmapper.strategies.lua.entries import HASH, SORTED_SET, Entry, Placements, Structure
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.layout import cut, cut_field, joined
 from redmapper.wire import Argument, Reply
@@ -38,7 +38,7 @@ class Compiled:
     """
 
     plan: FlushPlan
-    keyspace: Keyspace
+    placements: Placements
     keys: dict[bytes, int] = attrs.field(factory=dict)
     absent: list[int] = attrs.field(factory=list)
     versioned: list[int] = attrs.field(factory=list)
@@ -54,6 +54,11 @@ class Compiled:
         """The mappers that the plan writes to."""
         return list({write.mapped.name: write.mapped for write in self.plan.writes}.values())
 
+    @property
+    def keyspace(self) -> Keyspace:
+        """The keys of the partition."""
+        return self.placements.keyspace
+
     def at(self, key: bytes) -> int:
         """The position of a key, which is declared by this."""
         return self.keys.setdefault(key, len(self.keys) + 1)
@@ -68,26 +73,26 @@ class Compiled:
         """A command, joined with others of its name on its key."""
         self.commands.setdefault((name, key), []).extend(arguments)
 
-    def add(self, entry: Entry) -> None:
+    def add(self, structure: Structure, entry: Entry) -> None:
         """Put an entry in."""
-        self.types[entry.at] = entry.structure.type
-        scored = entry.structure.type == "zset"
-        arguments = (b"0", entry.member) if scored else (entry.member,)
-        self.command(entry.structure.add, entry.at, arguments)
+        at, member = entry
+        self.types[at] = structure.type
+        self.command(structure.add, at, (b"0", member) if structure is SORTED_SET else (member,))
 
-    def remove(self, entry: Entry) -> None:
+    def remove(self, structure: Structure, entry: Entry) -> None:
         """Take an entry out."""
-        self.types[entry.at] = entry.structure.type
-        self.command(entry.structure.remove, entry.at, (entry.member,))
+        at, member = entry
+        self.types[at] = structure.type
+        self.command(structure.remove, at, (member,))
 
 
 def compile_plan(
-    plan: FlushPlan, keyspace: Keyspace, lane: bytes, new_schemas: frozenset[str]
+    plan: FlushPlan, placements: Placements, lane: bytes, new_schemas: frozenset[str]
 ) -> tuple[Compiled, Arguments]:
     """The call of `commit.lua` for a plan, but for the three arguments of the receipt."""
-    compiled = Compiled(plan, keyspace)
+    compiled = Compiled(plan, placements)
     compiled.at(lane)
-    compiled.at(keyspace.schema)
+    compiled.at(compiled.keyspace.schema)
     for position, write in enumerate(plan.writes):
         _write(compiled, position, write)
     claims = _claims(compiled)
@@ -119,11 +124,11 @@ def _write(compiled: Compiled, position: int, write: EntityWrite) -> None:
     number = compiled.at(key)
     if write.record is None:
         compiled.command("DEL", key)
-        compiled.remove(listed(keyspace, mapped, write.key))
+        compiled.remove(SORTED_SET, compiled.placements.listed(mapped, write.key))
     else:
         _write_record(compiled, write, key, number)
         if write.base is None:
-            compiled.add(listed(keyspace, mapped, write.key))
+            compiled.add(SORTED_SET, compiled.placements.listed(mapped, write.key))
     _write_entries(compiled, write)
 
 
@@ -154,23 +159,30 @@ def _secret(fields: Record, mapped: MappedClass) -> Iterator[bytes]:
 
 
 def _write_entries(compiled: Compiled, write: EntityWrite) -> None:
-    mapped, keyspace, base, record = write.mapped, compiled.keyspace, write.base, write.record
-    for index in mapped.indexes.values():
-        if base is None:
-            before: set[Entry] = set()
-        elif record is None or any(base.get(name) != record.get(name) for name in index.stored):
-            before = set(entries(keyspace, mapped, index, base, write.key))
-        else:
-            continue
-        after = (
-            set() if record is None else set(entries(keyspace, mapped, index, record, write.key))
-        )
-        for entry in before - after:
-            compiled.remove(entry)
-        for entry in after - before:
-            compiled.add(entry)
-        if not index.stored.isdisjoint(mapped.hidden):
-            compiled.hidden.update(entry.member for entry in before | after)
+    """The entries that only the old record has go, those that only the new one has come."""
+    for placement in compiled.placements.of(write.mapped):
+        before, after = _values(placement.index, write.base, write.record)
+        for value in before:
+            if value not in after:
+                compiled.remove(placement.structure, placement.place(value, write.key))
+        for value in after:
+            if value not in before:
+                compiled.add(placement.structure, placement.place(value, write.key))
+        if placement.hidden:
+            members = (placement.place(value, write.key)[1] for value in before + after)
+            compiled.hidden.update(members)
+
+
+def _values(
+    index: MappedIndex, base: Record | None, record: Record | None
+) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
+    """The values of both records in an index; none at all where its fields are the same."""
+    if base is None or record is None:
+        before = () if base is None else index.values(base)
+        return before, () if record is None else index.values(record)
+    if all(base.get(name) == record.get(name) for name in index.stored):
+        return (), ()
+    return index.values(base), index.values(record)
 
 
 def _describe(compiled: Compiled, mapped: MappedClass) -> None:
@@ -190,7 +202,7 @@ def _claims(compiled: Compiled) -> Arguments:
     runs = 0
     for release in plan.releases:
         mapped = plan.writes[release.position].mapped
-        compiled.remove(Entry(keyspace.index(mapped, release.index), HASH, release.value))
+        compiled.remove(HASH, (keyspace.index(mapped, release.index), release.value))
     for key, claims in grouped.items():
         for claim in claims:
             compiled.command("HSET", key, (claim.value, plan.writes[claim.position].key))

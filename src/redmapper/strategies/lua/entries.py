@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from typing import TypeAlias
 
 import attrs
 
-from redmapper.mapping.columns import Record
 from redmapper.mapping.entries import key_tail
 from redmapper.mapping.indexes import Index, Lookup, Ordered, Unique
 from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
@@ -19,7 +19,7 @@ from redmapper.strategies.lua.keys import Keyspace
 
 @attrs.frozen
 class Structure:
-    """A Redis type that holds entries: the commands that put one in and take one out."""
+    """A Redis type that holds entries, and the commands that put one in and take one out."""
 
     type: str
     add: str
@@ -30,32 +30,45 @@ SORTED_SET = Structure("zset", "ZADD", "ZREM")
 SET = Structure("set", "SADD", "SREM")
 HASH = Structure("hash", "HSET", "HDEL")
 
+Entry: TypeAlias = tuple[bytes, bytes]
+"""A Redis key, and the member in it."""
+
 
 @attrs.frozen
-class Entry:
-    """A place where an entity stands: a Redis key, its structure, and the member in it."""
+class Placement:
+    """Where the entries of one index stand: `place` says it of a value and a key."""
 
-    at: bytes
+    index: MappedIndex
     structure: Structure
-    member: bytes
+    hidden: bool
+    place: Callable[[bytes, KeyBytes], Entry]
 
 
-Place = Callable[[Keyspace, MappedClass, MappedIndex, bytes, KeyBytes], Entry]
+@attrs.frozen(eq=False)
+class Placements:
+    """The placements of a partition's mappers, each worked out once."""
 
+    keyspace: Keyspace
+    _known: dict[MappedClass, tuple[Placement, ...]] = attrs.field(factory=dict)
 
-def entries(
-    keys: Keyspace, mapped: MappedClass, index: MappedIndex, record: Record, key: KeyBytes
-) -> Iterator[Entry]:
-    """The entries of a record in an index."""
-    place = PLACES.get(type(index.index))
-    if place is not None:
-        for value in index.values(record):
-            yield place(keys, mapped, index, value, key)
+    def of(self, mapped: MappedClass) -> tuple[Placement, ...]:
+        """Those of a mapper's indexes, but for its `Unique`s."""
+        found = self._known.get(mapped)
+        if found is None:
+            found = self._known[mapped] = tuple(self._placements(mapped))
+        return found
 
+    def _placements(self, mapped: MappedClass) -> list[Placement]:
+        return [
+            Placement(index, structure, not index.stored.isdisjoint(mapped.hidden), place)
+            for index in mapped.indexes.values()
+            if type(index.index) in KINDS
+            for structure, place in [KINDS[type(index.index)](self.keyspace, mapped, index)]
+        ]
 
-def listed(keys: Keyspace, mapped: MappedClass, key: KeyBytes) -> Entry:
-    """The entry of a key in the listing of all."""
-    return Entry(keys.listing(mapped), SORTED_SET, key_tail(mapped.key.scalar)(key))
+    def listed(self, mapped: MappedClass, key: KeyBytes) -> Entry:
+        """The entry of a key in the listing of all."""
+        return self.keyspace.listing(mapped), key_tail(mapped.key.scalar)(key)
 
 
 def tail_descends(index: MappedIndex) -> bool:
@@ -63,19 +76,26 @@ def tail_descends(index: MappedIndex) -> bool:
     return index.index.terms[-1].descending
 
 
-def _in_lookup(
-    keys: Keyspace, mapped: MappedClass, index: MappedIndex, value: bytes, key: KeyBytes
-) -> Entry:
-    return Entry(keys.lookup(mapped, index, value), SET, key)
+Kind: TypeAlias = Callable[
+    [Keyspace, MappedClass, MappedIndex], tuple[Structure, Callable[[bytes, KeyBytes], Entry]]
+]
 
 
-def _in_ordered(
-    keys: Keyspace, mapped: MappedClass, index: MappedIndex, value: bytes, key: KeyBytes
-) -> Entry:
-    tail = key_tail(mapped.key.scalar)(key)
-    member = value + (descending(tail) if tail_descends(index) else tail)
-    return Entry(keys.index(mapped, index), SORTED_SET, member)
+def _lookup(
+    keyspace: Keyspace, mapped: MappedClass, index: MappedIndex
+) -> tuple[Structure, Callable[[bytes, KeyBytes], Entry]]:
+    head = keyspace.lookup(mapped, index, b"")
+    return SET, lambda value, key: (head + value, key)
 
 
-PLACES: dict[type[Index], Place] = {Lookup: _in_lookup, Ordered: _in_ordered}
-SERVED: frozenset[type[Index]] = frozenset({*PLACES, Unique})
+def _ordered(
+    keyspace: Keyspace, mapped: MappedClass, index: MappedIndex
+) -> tuple[Structure, Callable[[bytes, KeyBytes], Entry]]:
+    at, tail = keyspace.index(mapped, index), key_tail(mapped.key.scalar)
+    if tail_descends(index):
+        return SORTED_SET, lambda value, key: (at, value + descending(tail(key)))
+    return SORTED_SET, lambda value, key: (at, value + tail(key))
+
+
+KINDS: dict[type[Index], Kind] = {Lookup: _lookup, Ordered: _ordered}
+SERVED: frozenset[type[Index]] = frozenset({*KINDS, Unique})

@@ -19,7 +19,7 @@ from redmapper.strategies.lua.commit import (
     foreign_types,
     refusals_of,
 )
-from redmapper.strategies.lua.entries import SERVED
+from redmapper.strategies.lua.entries import SERVED, Placements
 from redmapper.strategies.lua.find import Finder, Reading
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.layout import joined
@@ -45,7 +45,7 @@ class LuaIndexStrategy:
 
     def bind(self, registry: MapperRegistry, place: Place) -> BoundLua:  # noqa: ARG002 - contract
         """This strategy over one partition."""
-        return BoundLua(Keyspace.of(place), place, Lanes(place.random, place.clock))
+        return BoundLua(Placements(Keyspace.of(place)), place, Lanes(place.random, place.clock))
 
 
 @attrs.define(eq=False)
@@ -55,10 +55,15 @@ class BoundLua:
     `known` are the mappers whose schema the partition is known to remember.
     """
 
-    keyspace: Keyspace
+    placements: Placements
     place: Place
     lanes: Lanes = attrs.field(repr=False)
     known: set[str] = attrs.field(factory=set, repr=False)
+
+    @property
+    def keyspace(self) -> Keyspace:
+        """The keys of the partition."""
+        return self.placements.keyspace
 
     # --- reading ---
 
@@ -128,7 +133,7 @@ class BoundLua:
         lane, unit = self.lanes.take()
         new_schemas = frozenset(mappers - self.known)
         compiled, sections = compile_plan(
-            plan, self.keyspace, self.keyspace.lane(lane.name), new_schemas
+            plan, self.placements, self.keyspace.lane(lane.name), new_schemas
         )
         reply = yield from self._carry(lane, unit, compiled, sections)
         self.lanes.give_back(lane)
