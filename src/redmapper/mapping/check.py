@@ -13,7 +13,7 @@ import attrs
 from redmapper.errors import MappingError
 from redmapper.mapping.columns import agrees
 from redmapper.mapping.fields import Computed, Field, Key, Queryable
-from redmapper.mapping.indexes import Index, Lookup
+from redmapper.mapping.indexes import Index, Lookup, Ordered
 from redmapper.mapping.mapper import Declared, Mapper
 
 CONFLICT_POLICIES = ("version", "fields", "overwrite")
@@ -142,6 +142,10 @@ def _check_index(index: Index, declared: Declared, where: str) -> None:
     title = f"{where}.{index.name}"
     if not index.terms:
         message = f"{title}: {type(index).__name__} needs at least one field"
+        raise MappingError(message)
+    descending = [term for term in index.terms if term.descending]
+    if descending and not isinstance(index, Ordered):
+        message = f"{title}: {type(index).__name__} has no order, so {descending[0]!r} says nothing"
         raise MappingError(message)
     known: dict[str, Key[Any] | Field[Any] | Computed[Any]] = {
         **declared.keys,

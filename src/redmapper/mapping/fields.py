@@ -35,6 +35,7 @@ class Queryable(Generic[T]):
     def __init__(self) -> None:
         self.name = ""
         self.owner: type | None = None
+        self.hidden = False  # the registry knows: attrs leaves the attribute out of a repr
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
@@ -44,6 +45,10 @@ class Queryable(Generic[T]):
     def annotation(self) -> Any:  # noqa: ANN401 - a type, a union or a string is all of these
         """What stands between the brackets, or Any where nothing does."""
         return get_args(self.__orig_class__)[0] if hasattr(self, "__orig_class__") else Any
+
+    def show(self, value: object) -> str:
+        """A value of this field, as a condition prints it."""
+        return "..." if self.hidden else repr(value)
 
     def __repr__(self) -> str:
         owner = self.owner.__name__ if self.owner else type(self).__name__

@@ -55,7 +55,7 @@ class Compare(Predicate):
     value: Any
 
     def __repr__(self) -> str:
-        return f"{self.field!r} {self.operator} {self.value!r}"
+        return f"{self.field!r} {self.operator} {self.field.show(self.value)}"
 
 
 @attrs.frozen(repr=False)
@@ -67,7 +67,7 @@ class Between(Predicate):
     high: Any
 
     def __repr__(self) -> str:
-        return f"{self.field!r}.between({self.low!r}, {self.high!r})"
+        return f"{self.field!r}.between({self.field.show(self.low)}, {self.field.show(self.high)})"
 
 
 @attrs.frozen(repr=False)
@@ -78,7 +78,7 @@ class In(Predicate):
     values: tuple[Any, ...]
 
     def __repr__(self) -> str:
-        return f"{self.field!r}.in_({list(self.values)!r})"
+        return f"{self.field!r}.in_({self.field.show(list(self.values))})"
 
 
 @attrs.frozen(repr=False)
@@ -99,7 +99,7 @@ class StartsWith(Predicate):
     prefix: str
 
     def __repr__(self) -> str:
-        return f"{self.field!r}.startswith({self.prefix!r})"
+        return f"{self.field!r}.startswith({self.field.show(self.prefix)})"
 
 
 @attrs.frozen(repr=False)
@@ -110,7 +110,7 @@ class Has(Predicate):
     element: Any
 
     def __repr__(self) -> str:
-        return f"{self.field!r}.has({self.element!r})"
+        return f"{self.field!r}.has({self.field.show(self.element)})"
 
 
 def _inside(predicate: Predicate) -> str:

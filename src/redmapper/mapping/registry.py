@@ -127,6 +127,8 @@ def _attribute(
 ) -> Attribute:
     field = declared.keys.get(attribute.name) or declared.fields.get(attribute.name)
     kind = _kind(attribute, field, declared, converter)
+    if field is not None:
+        field.hidden = attribute.repr is False
     column = Column(
         name=attribute.name,
         stored=attribute.name.encode(),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 from uuid import UUID
 
@@ -28,32 +29,19 @@ SEQUENCE_LIMIT = 2**53
 
 
 @attrs.define
-class Block:
-    """Numbers that were taken off a sequence and not used yet."""
-
-    next: int = 0
-    end: int = 0
-    size: int = 1
-
-    def take(self, count: int) -> range:
-        """Up to `count` of them."""
-        taken = range(self.next, min(self.end, self.next + count))
-        self.next = taken.stop
-        return taken
-
-
-@attrs.define
 class KeyMaker:
     """Makes the keys of one store and partition.
 
     Blocks of a sequence double from one commit to the next, up to `LARGEST_BLOCK`: a script that
-    adds one object leaves no gap, a server that adds many asks for numbers seldom.
+    adds one object leaves no gap, a server that adds many asks for numbers seldom. Numbers are
+    taken one by one off a deque, which is atomic: threads may share it.
     """
 
     strategy: BoundStrategy
     random: Callable[[int], bytes]
     clock: Callable[[], float]
-    blocks: dict[str, Block] = attrs.field(factory=dict)
+    spare: dict[str, deque[int]] = attrs.field(factory=dict)
+    sizes: dict[str, int] = attrs.field(factory=dict)
 
     def fill(self, mapped: MappedClass, obj: object) -> Any:  # noqa: ANN401 - any key
         """Give an object without a key one that needs no server; None for a sequence's."""
@@ -86,14 +74,15 @@ class KeyMaker:
 
     def numbers(self, mapped: MappedClass, count: int) -> Flow[list[int]]:
         """The next numbers of a mapper's sequence; gaps are possible, duplicates are not."""
-        block = self.blocks.setdefault(mapped.name, Block())
-        found = list(block.take(count))
-        if len(found) < count:
-            wanted = max(count - len(found), block.size)
-            first = yield from self.strategy.allocate(mapped, wanted)
-            fresh = Block(first, first + wanted, min(LARGEST_BLOCK, wanted * 2))
-            found += fresh.take(count - len(found))
-            self.blocks[mapped.name] = fresh
+        spare = self.spare.setdefault(mapped.name, deque())
+        found = list(_taken(spare, count))
+        missing = count - len(found)
+        if missing:
+            block = max(missing, self.sizes.get(mapped.name, 1))
+            first = yield from self.strategy.allocate(mapped, block)
+            found += range(first, first + missing)
+            spare.extend(range(first + missing, first + block))
+            self.sizes[mapped.name] = min(LARGEST_BLOCK, block * 2)
         return found
 
     def given(
@@ -110,6 +99,15 @@ class KeyMaker:
                 before = greatest.get(mapped.name, (mapped, 0))[1]
                 greatest[mapped.name] = (mapped, max(before, number))
         return tuple(greatest.values())
+
+
+def _taken(spare: deque[int], count: int) -> Iterator[int]:
+    """Up to so many numbers."""
+    for _ in range(count):
+        try:
+            yield spare.popleft()
+        except IndexError:
+            return
 
 
 def set_key(mapped: MappedClass, obj: object, key: object) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from redmapper.errors import CommitUnknown, ConnectionLost, ForeignType, StoreError
+from redmapper.errors import CommitUnknown, ConnectionLost, ForeignType, StoreError, UnitTooLarge
 from redmapper.mapping.columns import Record
 from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
 from redmapper.mapping.registry import MapperRegistry
@@ -29,6 +29,9 @@ from redmapper.wire import Batch, Command, Flow, Reply, call
 from redmapper.work.plan import FlushPlan, Refusal
 from redmapper.work.refusals import schema_mismatch
 from redmapper.work.strategy import Capabilities, Identity, Place
+
+MOST_WORDS = 1_000_000
+"""A server drops the link of a client that sends more in one command (1024 * 1024)."""
 
 LOAD_STEP = 2_000
 """Records asked for in one round trip."""
@@ -150,6 +153,13 @@ class BoundLua:
         """Send the call. Where no outcome is learned, the lane stays parked for `outcome`."""
         arguments: Arguments = [unit.number, str(unit), LANE_SECONDS, *sections]
         command = call(COMMIT, list(compiled.keys), arguments)
+        if len(command.words) > MOST_WORDS:
+            self.lanes.give_back(lane)
+            message = (
+                f"this unit writes {len(compiled.plan.writes)} entities in {len(command.words)} "
+                f"words, and a server takes {MOST_WORDS} at once; commit in parts"
+            )
+            raise UnitTooLarge(message)
         batch = Batch("commit", self.keyspace.schema, (command,), frozenset(compiled.hidden))
         try:
             (reply,) = yield batch
