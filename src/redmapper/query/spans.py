@@ -79,11 +79,15 @@ def encode_value(asked: object, column: Column, scalar: Scalar, value: object) -
     try:
         return scalar.order(column.norm(value) if column.norm else value)
     except ValueRefused as refused:
-        message = f"`{asked!r}`, {column.name}: {refused.reason}"
+        message = f"`{asked!r}`, {column.name}: {_reason(column, refused)}"
         raise UnsupportedQuery(message) from refused
     except Exception as error:
         message = f"`{asked!r}`, {column.name}: {type(error).__name__}: {error}"
         raise UnsupportedQuery(message) from error
+
+
+def _reason(column: Column, refused: ValueRefused) -> str:
+    return "the value does not fit; it is not shown" if column.hidden else refused.reason
 
 
 def _present(scalar: Scalar) -> Span:
@@ -140,7 +144,7 @@ def _starts_with(predicate: Any, column: Column, scalar: Scalar) -> Spans:  # no
     try:
         return (Span(*prefix_bounds(prefix)),)
     except ValueRefused as refused:
-        message = f"`{predicate!r}`: {refused.reason}"
+        message = f"`{predicate!r}`: {_reason(column, refused)}"
         raise UnsupportedQuery(message) from refused
 
 
