@@ -22,6 +22,18 @@ from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
 from redmapper.work.strategy import Place
 
 
+def _spelled(name: str, special: str) -> bytes:
+    """A namespace or partition with these characters escaped, `%` itself among them."""
+    if not name:
+        message = "a namespace or a partition needs a name of at least one character"
+        raise MappingError(message)
+    try:
+        return "".join(f"%{ord(c):02X}" if c in special else c for c in name).encode()
+    except UnicodeEncodeError as error:
+        message = f"{name!r} can not name a namespace or a partition: {error}"
+        raise MappingError(message) from error
+
+
 @attrs.frozen
 class Keyspace:
     """The keys of one partition."""
@@ -30,15 +42,14 @@ class Keyspace:
 
     @classmethod
     def of(cls, place: Place) -> Keyspace:
-        """The keyspace of a namespace and a partition; braces would break the hash tag."""
-        names = [name for name in (place.namespace, place.partition) if name is not None]
-        for name in names:
-            if not name or "{" in name or "}" in name:
-                message = (
-                    f"{name!r} can not name a namespace or partition: it is empty or has braces"
-                )
-                raise MappingError(message)
-        return cls(b"{" + ":".join(names).encode() + b"}")
+        """The keyspace of a namespace and a partition.
+
+        What would break the hash tag, or make two places one, is written as in a URL: `{` as `%7B`.
+        """
+        tag = _spelled(place.namespace, "%{}:")
+        if place.partition is not None:
+            tag += b":" + _spelled(place.partition, "%{}")
+        return cls(b"{" + tag + b"}")
 
     def record(self, mapped: MappedClass, key: KeyBytes) -> bytes:
         """Where an entity stands."""
