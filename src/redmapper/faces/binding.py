@@ -74,10 +74,7 @@ def is_url(target: object) -> bool:
     if not isinstance(target, str):
         return False
     if not target.startswith(_SCHEMES):
-        scheme = target.partition("://")[0] if "://" in target else "no scheme"
-        message = (
-            f"the address begins with {scheme!r}, not memory://, redis://, rediss:// or unix://"
-        )
+        message = "the address must begin with memory://, redis://, rediss:// or unix://"
         raise MappingError(message)
     return True
 
@@ -87,8 +84,11 @@ def from_url(kind: Any, url: str) -> Any:  # noqa: ANN401 - a client class, and 
     try:
         # RESP2: the replies of scripts are the same, and parse faster.
         return kind.from_url(url, protocol=2)
-    except ValueError as error:
-        message = f"the address can not be read: {error}"
+    except ValueError:
+        message = (
+            "the address can not be read; write redis://user:password@localhost:6379/0, "
+            "with special characters of the password percent-encoded"
+        )
         raise MappingError(message) from None
 
 
@@ -102,7 +102,7 @@ def check_client(client: object, wanted: type, other: type, face: str) -> None:
         raise MappingError(message)
     if not isinstance(client, wanted):
         message = (
-            f"{face} can not use {client!r}; pass a URL or a "
+            f"{face} can not use a {type(client).__name__}; pass a URL or a "
             f"{wanted.__module__.removesuffix('.client')}.{wanted.__name__}"
         )
         raise MappingError(message)

@@ -13,6 +13,9 @@ from redmapper.wire import Batch, Reply
 PAUSES = (0.02, 0.1, 0.3, 1.0)
 """Seconds to wait before each resending over a new link; then it is given up."""
 
+PATIENCE = 3.0
+"""Seconds after which no further attempt begins: a client's own retries may have used them up."""
+
 LOST = (theirs.ConnectionError, theirs.TimeoutError, OSError)
 """What redis-py raises when a link breaks, times out or can not be made."""
 

@@ -58,7 +58,7 @@ class Flush:
             stored = yield from self._read_blind(wanted)
             refusals, writes = yield from self._emit(wanted, stored)
             if not refusals:
-                return self._finalize(writes, stored)
+                return self._finalize(pending, writes, stored)
             self._plan_again_or_raise(writes, refusals)
         message = f"a record was written by others {BLIND_ATTEMPTS} times while this commit tried"
         raise StoreError(message)
@@ -148,20 +148,23 @@ class Flush:
             tracked = pending.tracked
             if refusal.kind == "exists" and tracked is not None and tracked.assigned is not None:
                 tracked.assigned, again = None, True
+                self.session.keys.forget(tracked.mapped)
             elif pending.blind and refusal.kind != "taken":
                 again = again or tracked is None or tracked.over_version is None
         if not again:
             raise refused(refusals, writes)
 
-    def _finalize(self, writes: Writes, stored: Stored) -> None:
-        for pending, write in writes.values():
-            if pending.tracked is not None:
-                self._settle(pending.tracked, write)
-        for each in self.map:
-            if each.deleted:
-                self.map.forget(each)
-            elif each.base is None:  # a `put` that found itself stored already
-                self._settle_unwritten(each, stored)
+    def _finalize(self, pending: list[Tracked], writes: Writes, stored: Stored) -> None:
+        written = set()
+        for each, write in writes.values():
+            if each.tracked is not None:
+                written.add(id(each.tracked))
+                self._settle(each.tracked, write)
+        for tracked in pending:
+            if tracked.deleted:
+                self.map.forget(tracked)
+            elif id(tracked) not in written:
+                self._settle_unwritten(tracked, stored)
         self.map.blind.clear()
         self.map.superseded.clear()
 
@@ -176,7 +179,8 @@ class Flush:
         self._settle_as(tracked, write.record)
 
     def _settle_unwritten(self, tracked: Tracked, stored: Stored) -> None:
-        record = stored.get((tracked.mapped.name, tracked.key or b""))
+        """What was written blindly, but stood there already; or was replaced by its equal."""
+        record = stored.get((tracked.mapped.name, tracked.key or b""), tracked.base)
         if record is not None:
             self._settle_as(tracked, record)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -42,6 +43,7 @@ class KeyMaker:
     clock: Callable[[], float]
     spare: dict[str, deque[int]] = attrs.field(factory=dict)
     sizes: dict[str, int] = attrs.field(factory=dict)
+    process: int = attrs.field(factory=os.getpid)
 
     def fill(self, mapped: MappedClass, obj: object) -> Any:  # noqa: ANN401 - any key
         """Give an object without a key one that needs no server; None for a sequence's."""
@@ -74,6 +76,8 @@ class KeyMaker:
 
     def numbers(self, mapped: MappedClass, count: int) -> Flow[list[int]]:
         """The next numbers of a mapper's sequence; gaps are possible, duplicates are not."""
+        if self.process != os.getpid():  # a forked child: these numbers are its parent's
+            self.spare, self.process = {}, os.getpid()
         spare = self.spare.setdefault(mapped.name, deque())
         found = list(_taken(spare, count))
         missing = count - len(found)
@@ -84,6 +88,10 @@ class KeyMaker:
             spare.extend(range(first + missing, first + block))
             self.sizes[mapped.name] = min(LARGEST_BLOCK, block * 2)
         return found
+
+    def forget(self, mapped: MappedClass) -> None:
+        """Use no number taken before: somebody gives numbers by hand that lie among them."""
+        self.spare.pop(mapped.name, None)
 
     def given(
         self, written: Iterable[tuple[Pending, EntityWrite]]

@@ -16,14 +16,14 @@ Writes: TypeAlias = Mapping[int, tuple[Pending, EntityWrite]]
 
 
 def refused(refusals: Iterable[Refusal], writes: Writes) -> Conflict:
-    """The first violation; it holds them all.
+    """The first violation, in the order in which the objects came; it holds them all.
 
     An entity whose key exists already meets its own values there, which is no news.
     """
     return _gathered(
         [
             _ERRORS[each.kind](each, *writes[each.position])
-            for each in refusals
+            for each in sorted(refusals, key=lambda each: (each.position, each.kind == "taken"))
             if each.kind != "taken" or each.owner != writes[each.position][1].key
         ]
     )

@@ -11,7 +11,7 @@ import redis
 import redis.asyncio
 
 from redmapper.errors import ConnectionLost
-from redmapper.faces.exchange import PAUSES, accepted, broken, packed, unknown_script
+from redmapper.faces.exchange import PATIENCE, PAUSES, accepted, broken, packed, unknown_script
 from redmapper.faces.observe import Observer
 from redmapper.faces.redis_errors import lost, translated
 from redmapper.faces.sync.runner import MemoryRunner
@@ -78,13 +78,13 @@ class AsyncServerRunner:
             self.observer.report(batch, time.perf_counter() - begin)
 
     async def _patiently(self, batch: Batch) -> list[Reply]:
-        sent = False
+        sent, begin = False, time.perf_counter()
         for pause in (*PAUSES, None):
             try:
                 return await self._exchange(batch)
             except ConnectionLost as error:
                 sent = error.sent = sent or error.sent
-                if pause is None:
+                if pause is None or time.perf_counter() - begin > PATIENCE:
                     raise
                 await asyncio.sleep(pause)
         raise AssertionError  # the loop ends with a return or a raise
@@ -100,8 +100,12 @@ class AsyncServerRunner:
             replies = await self._ask(connection, batch, in_full=False)
             if unknown_script(replies):
                 replies = await self._ask(connection, batch, in_full=True)
-        except (redis.RedisError, OSError) as error:
-            raise lost(error, sent=True) from error
+        except BaseException as error:
+            # Replies may be under way that the next to use this link would take for its own.
+            await connection.disconnect(nowait=True)
+            if isinstance(error, (redis.RedisError, OSError)):
+                raise lost(error, sent=True) from error
+            raise
         finally:
             await pool.release(connection)
         return accepted(replies)

@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 import redis
 import redis.asyncio
 
-from redmapper.errors import Conflict, ConnectionLost
+from redmapper.errors import Conflict, StoreError
 from redmapper.faces.aio.reads import AsyncReads
 from redmapper.faces.aio.runner import AsyncMemoryRunner, AsyncRunner, AsyncServerRunner
 from redmapper.faces.aio.unit import AsyncUnitOfWork
@@ -130,7 +130,7 @@ class AsyncStore(StoreBase, AsyncReads):
             return
         for store in (self, *self._partitions.values()):
             if not store._closed:  # noqa: SLF001 - itself
-                with contextlib.suppress(ConnectionLost):  # receipts expire by themselves
+                with contextlib.suppress(StoreError):  # receipts expire by themselves
                     await self._runner.run(store._strategy.close())  # noqa: SLF001 - itself
                 store._closed = True  # noqa: SLF001 - itself
         await self._runner.close()

@@ -10,7 +10,7 @@ import attrs
 import redis
 
 from redmapper.errors import ConnectionLost
-from redmapper.faces.exchange import PAUSES, accepted, broken, packed, unknown_script
+from redmapper.faces.exchange import PATIENCE, PAUSES, accepted, broken, packed, unknown_script
 from redmapper.faces.observe import Observer
 from redmapper.faces.redis_errors import lost, translated
 from redmapper.wire import Batch, Flow, Reply
@@ -86,13 +86,13 @@ class ServerRunner:
             self.observer.report(batch, time.perf_counter() - begin)
 
     def _patiently(self, batch: Batch) -> list[Reply]:
-        sent = False
+        sent, begin = False, time.perf_counter()
         for pause in (*PAUSES, None):
             try:
                 return self._exchange(batch)
             except ConnectionLost as error:
                 sent = error.sent = sent or error.sent
-                if pause is None:
+                if pause is None or time.perf_counter() - begin > PATIENCE:
                     raise
                 time.sleep(pause)
         raise AssertionError  # the loop ends with a return or a raise
@@ -108,8 +108,12 @@ class ServerRunner:
             replies = self._ask(connection, batch, in_full=False)
             if unknown_script(replies):
                 replies = self._ask(connection, batch, in_full=True)
-        except (redis.RedisError, OSError) as error:
-            raise lost(error, sent=True) from error
+        except BaseException as error:
+            # Replies may be under way that the next to use this link would take for its own.
+            connection.disconnect()  # type: ignore[no-untyped-call]
+            if isinstance(error, (redis.RedisError, OSError)):
+                raise lost(error, sent=True) from error
+            raise
         finally:
             pool.release(connection)
         return accepted(replies)

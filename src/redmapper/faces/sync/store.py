@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 import redis
 import redis.asyncio
 
-from redmapper.errors import Conflict, ConnectionLost
+from redmapper.errors import Conflict, StoreError
 from redmapper.faces.binding import (
     StoreBase,
     StoreOptions,
@@ -119,7 +119,7 @@ class Store(StoreBase, Reads):
             return
         for store in (self, *self._partitions.values()):
             if not store._closed:  # noqa: SLF001 - itself
-                with contextlib.suppress(ConnectionLost):  # receipts expire by themselves
+                with contextlib.suppress(StoreError):  # receipts expire by themselves
                     self._runner.run(store._strategy.close())  # noqa: SLF001 - itself
                 store._closed = True  # noqa: SLF001 - itself
         self._runner.close()

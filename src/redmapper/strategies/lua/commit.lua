@@ -12,10 +12,10 @@
 --       absent     n, n keys of records
 --       versions   n, n x (key, version)
 --       fields     n, n x (key, m, m names, m values with a leading "=", or "" for none)
+--       sequences  n, n x (key, number)
 --       claims     n, n x (key, m, m values, m owners with a leading "=", or "" for none)
 --       records    n runs of one shape, n x (m names, m names, r, r x (key, m values))
 --       commands   n, n x (command, key, m, m arguments)
---       sequences  n, n x (key, number)
 --   A key is its position in KEYS. Runs of arguments are at most 4,000 long: unpack has a limit.
 -- Returns  {"applied"}, {"superseded"}, or {"refused", violation, ...}; a violation is one of
 --       {"foreign", key, type}, {"schema", position}, {"unknown schema"}, {"exists", position, record},
@@ -25,6 +25,7 @@
 local call = redis.call
 local at = 3
 local answer = {'refused'}
+local raised = {}  -- sequences and the numbers they shall have
 
 local function take()
   at = at + 1
@@ -122,6 +123,20 @@ local function check_fields()
   end
 end
 
+local function check_sequences()
+  for _ = 1, count() do
+    local at_key, number = take(), take()
+    local sequence = KEYS[tonumber(at_key)]
+    local last = tonumber(call('GET', sequence) or 0)
+    if not last then
+      violate('foreign', at_key, 'text')
+    elseif last < tonumber(number) then
+      raised[#raised + 1] = sequence
+      raised[#raised + 1] = number
+    end
+  end
+end
+
 local function check_claims()
   local position = 0
   for _ = 1, count() do
@@ -161,9 +176,8 @@ local function run_commands()
 end
 
 local function raise_sequences()
-  for _ = 1, count() do
-    local sequence, number = key(), take()
-    if tonumber(call('GET', sequence) or 0) < tonumber(number) then call('SET', sequence, number) end
+  for i = 1, #raised, 2 do
+    call('SET', raised[i], raised[i + 1])
   end
 end
 
@@ -176,6 +190,7 @@ check_schema()
 check_absent()
 check_versions()
 check_fields()
+check_sequences()
 check_claims()
 if #answer > 1 then return answer end
 

@@ -13,14 +13,23 @@ from typing import TypeAlias, TypeVar
 
 import attrs
 
-from redmapper.errors import ForeignType
 from redmapper.mapping.columns import Record
 from redmapper.mapping.mapped import MappedClass, MappedIndex
 from redmapper.strategies.lua.entries import HASH, SORTED_SET, Entry, Placements, Structure
+from redmapper.strategies.lua.foreign import foreign_types
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.layout import cut, cut_field, joined
 from redmapper.wire import Argument, Reply
-from redmapper.work.plan import Absent, AtFields, AtVersion, Claim, EntityWrite, FlushPlan, Refusal
+from redmapper.work.plan import (
+    Absent,
+    AtFields,
+    AtVersion,
+    Claim,
+    EntityWrite,
+    FlushPlan,
+    Refusal,
+    Release,
+)
 
 RUN = 4_000
 """Arguments of one command at most: Lua's `unpack` fails at 8,000."""
@@ -66,8 +75,9 @@ class Compiled:
     @property
     def expected(self) -> dict[bytes, str]:
         """The type that each key must have: the lane is the first, and most are records."""
-        lane = next(iter(self.keys))
-        return dict.fromkeys(self.keys, "hash") | self.types | {lane: "string"}
+        special = {next(iter(self.keys)): "string"}
+        special |= {self.keyspace.listing(mapped): "zset" for mapped in self.mappers}
+        return dict.fromkeys(self.keys, "hash") | self.types | special
 
     def command(self, name: str, key: bytes, arguments: Iterable[Argument] = ()) -> None:
         """A command, joined with others of its name on its key."""
@@ -105,10 +115,10 @@ def compile_plan(
         *_absent(compiled),
         *_versions(compiled),
         *_fields(compiled),
+        *_sequences(compiled),
         *claims,
         *_records(compiled),
         *_commands(compiled),
-        *_sequences(compiled),
     ]
     return compiled, arguments
 
@@ -169,8 +179,8 @@ def _write_entries(compiled: Compiled, write: EntityWrite) -> None:
             if value not in before:
                 compiled.add(placement.structure, placement.place(value, write.key))
         if placement.hidden:
-            members = (placement.place(value, write.key)[1] for value in before + after)
-            compiled.hidden.update(members)
+            for value in before + after:
+                compiled.hidden.update(placement.place(value, write.key))
 
 
 def _values(
@@ -211,9 +221,10 @@ def _claims(compiled: Compiled) -> Arguments:
             compiled.claimed.extend(run)
             owners = [b"" if claim.owner is None else b"=" + claim.owner for claim in run]
             section += [compiled.at(key), len(run), *(claim.value for claim in run), *owners]
-    for claim in plan.claims:
-        if not claim.index.stored.isdisjoint(plan.writes[claim.position].mapped.hidden):
-            compiled.hidden.add(claim.value)
+    both: tuple[Claim | Release, ...] = (*plan.claims, *plan.releases)
+    for held in both:
+        if not held.index.stored.isdisjoint(plan.writes[held.position].mapped.hidden):
+            compiled.hidden.add(held.value)
     return [runs, *section]
 
 
@@ -256,6 +267,9 @@ def _fields(compiled: Compiled) -> Iterator[Argument]:
         check = compiled.plan.writes[position].check
         fields = check.fields if isinstance(check, AtFields) else ()
         expected = [each for name, value in fields for each in cut_field(name, value)]
+        secret = {name: value for name, value in expected if value is not None}
+        hidden = _secret(secret, compiled.plan.writes[position].mapped)
+        compiled.hidden.update(b"=" + value for value in hidden)
         yield len(expected)
         yield from (name for name, _ in expected)
         yield from (b"" if value is None else b"=" + value for _, value in expected)
@@ -307,7 +321,8 @@ def refusals_of(compiled: Compiled, violations: list[Reply]) -> tuple[Refusal, .
     foreign = [each for each in violations if each[0] == b"foreign"]
     if foreign:
         names = list(compiled.keys)
-        raise foreign_types([(names[int(at) - 1], kind.decode()) for _, at, kind in foreign])
+        found = [(names[int(at) - 1], kind.decode()) for _, at, kind in foreign]
+        raise foreign_types(found, frozenset(compiled.hidden))
     return tuple(_refusal(compiled, each) for each in violations)
 
 
@@ -322,12 +337,3 @@ def _refusal(compiled: Compiled, violation: Reply) -> Refusal:
     stored = joined(found, write.mapped, write.key)
     named = "exists" if kind == b"exists" else "gone" if stored is None else "changed"
     return Refusal(position, named, stored)
-
-
-def foreign_types(found: Sequence[tuple[bytes, str]]) -> ForeignType:
-    """The error for keys of ours that hold another type."""
-    shown = ", ".join(f"{key!r} holds a {kind}" for key, kind in found)
-    message = (
-        f"nothing was written: {shown}, which redmapper did not put there; remove or rename it"
-    )
-    return ForeignType(message)

@@ -1,7 +1,7 @@
 #!lua flags=no-writes
 -- Rows of index entries: the keys that some sources hold, and the records under them.
 --
--- KEYS  1 the schema, then those of the sources
+-- KEYS  1 the schema, 2 the listing of the mapper, then those of the sources
 -- ARGV  1 mapper, 2 its fingerprint, 3 what the keys of its records begin with,
 --       4 form of its keys: "int", "text" or "fixed"
 --       5 wanted: "count", "keys" or "rows"
@@ -12,7 +12,7 @@
 --         "set", key
 --         "owners", key, m, m values of a unique hash
 --   A key is its position in KEYS.
--- Returns  {"schema"} for another fingerprint, {"count", n}, or
+-- Returns  {"schema"} where other indexes stand than the mapper has, {"count", n}, or
 --       {"keys" or "rows", source, member, {key, ...}, {record, ...}}
 --       where source and member say where the next step goes on; source 0: there is no more.
 
@@ -125,7 +125,7 @@ end
 local run = { sorted = walk, set = members_of, owners = owners }
 
 local stored = call('HGET', KEYS[1], ARGV[1])
-if stored and stored ~= ARGV[2] then return {'schema'} end
+if stored and stored ~= ARGV[2] and call('ZCARD', KEYS[2]) > 0 then return {'schema'} end
 for position = 1, tonumber(take()) do
   run[take()](position)
 end

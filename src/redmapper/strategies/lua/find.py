@@ -29,6 +29,7 @@ from redmapper.query.planner import (
 )
 from redmapper.query.selection import Row, Selection, sort_key
 from redmapper.strategies.lua.entries import tail_descends
+from redmapper.strategies.lua.foreign import carry
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.layout import joined
 from redmapper.strategies.lua.scripts import FIND
@@ -61,7 +62,8 @@ class Reading:
 
     def ask(self, wanted: str, entries: int) -> Flow[Reply]:
         """One call of the script. Raises SchemaMismatch where the entries are another mapper's."""
-        keys = [self.keyspace.schema]
+        schema, listing = self.keyspace.schema, self.keyspace.listing(self.mapped)
+        keys = {schema: "hash", listing: "zset"}
         arguments: list[Argument] = [
             self.mapped.name,
             self.mapped.fingerprint,
@@ -75,20 +77,21 @@ class Reading:
         arguments.append(len(sources))
         for said in sources:
             arguments += said
-        command = call(FIND, keys, arguments)
-        (reply,) = yield Batch("find", self.keyspace.schema, (command,), self._hidden(arguments))
+        command = call(FIND, list(keys), arguments)
+        hidden = self._hidden([*keys, *arguments[8:]])
+        (reply,) = yield from carry(Batch("find", schema, (command,), hidden), keys)
         if reply[0] == b"schema":
             raise schema_mismatch(self.mapped)
         return reply
 
-    def _hidden(self, arguments: list[Argument]) -> frozenset[Argument]:
-        """Bounds of indexes over hidden fields are not shown either."""
+    def _hidden(self, words: list[Argument]) -> frozenset[Argument]:
+        """Keys and bounds of indexes over hidden fields are not shown either."""
         secret = any(
             source.index is not None and not source.index.stored.isdisjoint(self.mapped.hidden)
             for source in self.sources
             if not isinstance(source, ByKeys)
         )
-        return frozenset(word for word in arguments[8:] if secret and isinstance(word, bytes))
+        return frozenset(word for word in words if secret and isinstance(word, bytes))
 
     def step(self, wanted: str, entries: int) -> Flow[Step]:
         """The next entries; what follows is what this reading reads afterwards."""
@@ -119,35 +122,43 @@ class Reading:
         after = (low, member) if left[0].reverse else (member + b"\0", high)
         self.sources = [attrs.evolve(left[0], ranges=(after,)), *left[1:]]
 
-    def _say(self, source: Source, keys: list[bytes]) -> Iterator[list[Argument]]:
-        """A source in the words of the script."""
+    def _say(self, source: Source, keys: dict[bytes, str]) -> Iterator[list[Argument]]:
+        """A source in the words of the script; its keys are added to `keys`, with their types."""
         if isinstance(source, ByOrdered):
             yield from self._sorted(source, keys)
         elif isinstance(source, ByLookup):
             for value in source.values:
-                keys.append(self.keyspace.lookup(self.mapped, source.index, value))
-                yield ["set", len(keys)]
+                key = self.keyspace.lookup(self.mapped, source.index, value)
+                yield ["set", _position(keys, key, "set")]
         elif isinstance(source, ByUnique):
-            keys.append(self.keyspace.index(self.mapped, source.index))
-            yield ["owners", len(keys), len(source.values), *source.values]
+            key = self.keyspace.index(self.mapped, source.index)
+            yield ["owners", _position(keys, key, "hash"), len(source.values), *source.values]
 
-    def _sorted(self, source: ByOrdered, keys: list[bytes]) -> Iterator[list[Argument]]:
+    def _sorted(self, source: ByOrdered, keys: dict[bytes, str]) -> Iterator[list[Argument]]:
         index = source.index
         if index is None:
-            keys.append(self.keyspace.listing(self.mapped))
+            key = self.keyspace.listing(self.mapped)
             widths: list[Argument] = []
         else:
-            keys.append(self.keyspace.index(self.mapped, index))
+            key = self.keyspace.index(self.mapped, index)
             widths = [
                 (column.kind.scalar.width if column.kind.scalar else 0) or -term.descending
                 for term, column in zip(index.index.terms, index.columns, strict=True)
             ]
+        at = _position(keys, key, "zset")
         descends = index is not None and tail_descends(index)
-        end = len(keys)
         for low, high in reversed(source.ranges) if source.reverse else source.ranges:
             bounds = (b"[" + low, b"+" if high is None else b"(" + high)
             flags = (int(source.reverse), int(descends), len(widths))
-            yield ["sorted", end, *bounds, *flags, *widths]
+            yield ["sorted", at, *bounds, *flags, *widths]
+
+
+def _position(keys: dict[bytes, str], key: bytes, kind: str) -> int:
+    """Where a key stands among those declared; it is declared by this."""
+    if key in keys:
+        return list(keys).index(key) + 1
+    keys[key] = kind
+    return len(keys)
 
 
 @attrs.frozen

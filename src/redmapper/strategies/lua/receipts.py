@@ -23,10 +23,11 @@ LANE_SECONDS = 3600
 
 @attrs.define
 class Lane:
-    """A lane that one commit at a time goes through."""
+    """A lane that one commit at a time goes through; `written` once it holds a receipt."""
 
     name: str
     number: int = 0
+    written: bool = False
 
 
 @attrs.frozen
@@ -81,9 +82,9 @@ class Lanes:
             self.free.append(lane)
 
     def drain(self) -> list[str]:
-        """The free lanes, which are none afterwards; parked ones keep their receipts."""
+        """The free lanes with a receipt; none is free afterwards. Parked ones keep theirs."""
         self._leave_parents_lanes()
-        names = [lane.name for lane in self.free]
+        names = [lane.name for lane in self.free if lane.written]
         self.free.clear()
         return names
 

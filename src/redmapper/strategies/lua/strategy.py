@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from redmapper.errors import CommitUnknown, ConnectionLost, ForeignType, StoreError, UnitTooLarge
+from redmapper.errors import CommitUnknown, ConnectionLost, StoreError, UnitTooLarge
 from redmapper.mapping.columns import Record
 from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
 from redmapper.mapping.registry import MapperRegistry
@@ -16,11 +16,11 @@ from redmapper.strategies.lua.commit import (
     Arguments,
     Compiled,
     compile_plan,
-    foreign_types,
     refusals_of,
 )
 from redmapper.strategies.lua.entries import SERVED, Placements
 from redmapper.strategies.lua.find import Finder, Reading
+from redmapper.strategies.lua.foreign import carry
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.layout import joined
 from redmapper.strategies.lua.receipts import LANE_SECONDS, Lane, Lanes, UnitId
@@ -78,13 +78,8 @@ class BoundLua:
             commands = tuple(
                 Command(("HGETALL", self.keyspace.record(mapped, key))) for mapped, key in part
             )
-            try:
-                replies = yield Batch("load", self.keyspace.schema, commands)
-            except ForeignType:
-                yield from self._name_foreign(
-                    {self.keyspace.record(*each): "hash" for each in part}
-                )
-                raise
+            expected = {self.keyspace.record(*each): "hash" for each in part}
+            replies = yield from carry(Batch("load", self.keyspace.schema, commands), expected)
             found += [
                 joined(reply, mapped, key)
                 for reply, (mapped, key) in zip(replies, part, strict=True)
@@ -116,8 +111,9 @@ class BoundLua:
 
     def allocate(self, mapped: MappedClass, count: int) -> Flow[int]:
         """Take numbers off a sequence: one INCRBY. Sent twice it leaves a gap."""
-        command = Command(("INCRBY", self.keyspace.sequence(mapped), count))
-        (last,) = yield Batch("allocate", self.keyspace.schema, (command,))
+        key = self.keyspace.sequence(mapped)
+        batch = Batch("allocate", self.keyspace.schema, (Command(("INCRBY", key, count)),))
+        (last,) = yield from carry(batch, {key: "string"})
         return int(last) - count + 1
 
     def commit(self, plan: FlushPlan) -> Flow[tuple[Refusal, ...]]:
@@ -139,12 +135,13 @@ class BoundLua:
             plan, self.placements, self.keyspace.lane(lane.name), new_schemas
         )
         reply = yield from self._carry(lane, unit, compiled, sections)
-        self.lanes.give_back(lane)
         if reply[0] == b"superseded":
             message = f"commit {unit} was given up by store.outcome(); nothing was written"
             raise StoreError(message)
         if reply[0] == b"applied":
             self.known |= mappers
+            lane.written = True
+        self.lanes.give_back(lane)
         return reply[1:], compiled
 
     def _carry(
@@ -162,7 +159,7 @@ class BoundLua:
             raise UnitTooLarge(message)
         batch = Batch("commit", self.keyspace.schema, (command,), frozenset(compiled.hidden))
         try:
-            (reply,) = yield batch
+            (reply,) = yield from carry(batch, compiled.expected)
         except ConnectionLost as lost:
             if not lost.sent:
                 self.lanes.give_back(lane)
@@ -172,26 +169,10 @@ class BoundLua:
                 f"ask store.outcome({str(unit)!r}) whether it was applied"
             )
             raise CommitUnknown(message, unit_id=str(unit)) from lost
-        except ForeignType:
-            self.lanes.give_back(lane)
-            yield from self._name_foreign(compiled.expected)
-            raise
         except StoreError:
             self.lanes.give_back(lane)
             raise
         return reply
-
-    def _name_foreign(self, expected: dict[bytes, str]) -> Flow[None]:
-        """Say which key holds another type: the server only says that one does."""
-        commands = tuple(Command(("TYPE", key)) for key in expected)
-        replies = yield Batch("types", self.keyspace.schema, commands)
-        found = [
-            (key, _text(reply))
-            for (key, kind), reply in zip(expected.items(), replies, strict=True)
-            if _text(reply) not in ("none", kind)
-        ]
-        if found:
-            raise foreign_types(found)
 
     def outcome(self, unit_id: str) -> Flow[str]:
         """What became of a commit that raised CommitUnknown, for an hour afterwards."""
