@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import attrs
@@ -74,11 +74,16 @@ def _check_options(declared: Declared, where: str) -> None:
 
 
 def _check_parentheses(mapper: type, where: str) -> None:
-    for name, value in vars(mapper).items():
+    for name, value in _body(mapper):
         kind = typing.get_origin(value) or value
         if isinstance(kind, type) and issubclass(kind, (Queryable, Index)):
             message = f"{where}.{name}: {value!r} is a class; write it with parentheses"
             raise MappingError(message)
+
+
+def _body(mapper: type) -> Iterator[tuple[str, object]]:
+    for kind in mapper.__mro__[: mapper.__mro__.index(Mapper)]:
+        yield from vars(kind).items()
 
 
 def _check_key(declared: Declared, where: str) -> None:

@@ -75,9 +75,21 @@ class Column:
         """The value as indexes and conditions see it."""
         if self.norm is None or value is None:
             return value
-        if self.kind.elements is not None:
-            return type(value)(self.norm(element) for element in value)
-        return self.norm(value)
+        try:
+            if self.kind.elements is not None:
+                return type(value)(self._normed(element) for element in value)
+            return self._normed(value)
+        except Exception as error:
+            reason = type(error).__name__ if self.hidden else f"{type(error).__name__}: {error}"
+            message = f"its norm failed with {reason}"
+            raise ValueRefused(message, path=f".{self.name}") from error
+
+    def _normed(self, value: Any) -> Any:  # noqa: ANN401 - any field's value
+        normed = self.norm(value) if self.norm else value
+        if normed is None:
+            message = "a norm must not answer None; normalize the attribute with a converter"
+            raise TypeError(message)
+        return normed
 
     def encode(self, value: Any) -> bytes:  # noqa: ANN401 - any field's value
         """A value that is not None, as stored bytes; ValueRefused with the path to it."""
@@ -192,7 +204,8 @@ def _shape(annotation: Any) -> Any:  # noqa: ANN401 - any annotation
 def annotation_of(domain: type, attribute: attrs.Attribute[Any]) -> Any:  # noqa: ANN401 - a type
     """An attribute's annotation, text resolved in the module of the class that wrote it.
 
-    Raises NameError when a name in it is not known there, as one imported only for type checkers.
+    Raises NameError, or another error of evaluating it, when it says nothing at run time, as with
+    a name imported only for type checkers.
     """
     if attribute.type is None:
         return Any
@@ -201,7 +214,8 @@ def annotation_of(domain: type, attribute: attrs.Attribute[Any]) -> Any:  # noqa
     )
     owner = next(written_in, domain)
     holder = types.SimpleNamespace(__annotations__={attribute.name: attribute.type})
-    names = vars(sys.modules.get(owner.__module__, types.ModuleType("nowhere")))
-    return typing.get_type_hints(holder, globalns=names, localns=vars(owner), include_extras=True)[
-        attribute.name
-    ]
+    # In the class body stand attributes too, and one may be called `date` like its type.
+    nested = {name: value for name, value in vars(owner).items() if isinstance(value, type)}
+    module = vars(sys.modules.get(owner.__module__, types.ModuleType("nowhere")))
+    hints = typing.get_type_hints(holder, globalns={**nested, **module}, include_extras=True)
+    return hints[attribute.name]

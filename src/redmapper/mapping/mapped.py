@@ -30,7 +30,7 @@ KeyBytes: TypeAlias = bytes
 """A key as it is stored: the identity of an entity within its mapper."""
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class MappedIndex:
     """An index of a mapped class, and the function that gives a record's values in it."""
 
@@ -47,6 +47,9 @@ class MappedIndex:
     def name(self) -> str:
         """Its name, which is part of the stored format."""
         return self.index.name
+
+    def __repr__(self) -> str:
+        return repr(self.index)
 
     def describe(self) -> str:
         """What the stored entries depend on, as text: a change of it is a change of schema."""
@@ -152,7 +155,7 @@ class MappedClass:
         """A key as stored bytes; ValueRefused names the class where it can not be one."""
         try:
             encoded = self.key.scalar.encode(key)
-            self.key.scalar.order(key)
+            key_tail(self.key.scalar)(encoded)
         except ValueRefused as refused:
             path = f"{self.domain.__name__} key"
             raise ValueRefused(refused.reason, path=path, value=key) from refused
@@ -164,7 +167,13 @@ class MappedClass:
 
     def title(self, key: KeyBytes | None) -> str:
         """An entity as messages call it: `User(7)`."""
-        return f"{self.domain.__name__}({'new' if key is None else repr(self.decode_key(key))})"
+        if key is None:
+            return f"{self.domain.__name__}(new)"
+        try:
+            shown = repr(self.decode_key(key))
+        except ValueError:
+            shown = repr(key)
+        return f"{self.domain.__name__}({shown})"
 
     # --- entity <-> record ---
 
@@ -224,6 +233,13 @@ class MappedClass:
             return self.codec.construct(record, self.decode_key(key))
         except CorruptRecord as error:
             message = f"{self.title(key)}: {error}; mend the record or the mapper"
+            raise CorruptRecord(message) from (error.__cause__ and error)
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            message = (
+                f"{self.title(key)}: its class refuses the stored values: {reason}; "
+                "mend the record or the class"
+            )
             raise CorruptRecord(message) from error
 
     def snapshot(self, entity: object) -> Snapshot:

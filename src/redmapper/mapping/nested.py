@@ -69,8 +69,9 @@ class Nested:
         try:
             plain = self.converter.unstructure(value, unstructure_as=self.annotation)
             encoded = _dump(plain).encode()
-        except Exception as error:
-            raise self._refused(value, error) from error
+        except Exception as error:  # noqa: BLE001 - hooks of users raise what they like
+            refused = self._refused(value, error)
+            raise refused from (None if refused.value is None else error)
         return encoded
 
     def encode_checked(self, value: object) -> bytes:
@@ -92,10 +93,17 @@ class Nested:
             try:
                 _dump(self.converter.unstructure(leaf)).encode()
             except Exception as at_leaf:  # noqa: BLE001 - hooks of users raise what they like
+                if path.endswith(_HIDDEN):
+                    message = f"this {type(leaf).__name__} can not be stored; it is not shown"
+                    return ValueRefused(message, path=path.removesuffix(_HIDDEN))
                 message = f"{shown(leaf)} can not be stored as JSON: {_reason(at_leaf)}"
                 return ValueRefused(message, path=path, value=leaf)
         message = f"{shown(value)} can not be stored as JSON: {_reason(error)}"
         return ValueRefused(message, value=value)
+
+
+_HIDDEN = "\0hidden"
+"""Ends the step to an attribute that attrs leaves out of a repr."""
 
 
 def _leaves(value: object, path: str) -> Iterator[tuple[str, object]]:
@@ -125,8 +133,8 @@ def _of_set(value: Any) -> Iterator[tuple[str, object]]:  # noqa: ANN401 - a set
 
 
 def _attributes(value: Any) -> Iterator[tuple[str, object]]:  # noqa: ANN401 - anything else
-    names = [each.name for each in attrs.fields(type(value))] if attrs.has(type(value)) else []
-    return ((f".{name}", getattr(value, name)) for name in names)
+    for each in attrs.fields(type(value)) if attrs.has(type(value)) else ():
+        yield f".{each.name}{_HIDDEN if each.repr is False else ''}", getattr(value, each.name)
 
 
 _INSIDE: tuple[tuple[Any, Callable[[Any], Iterator[tuple[str, object]]]], ...] = (

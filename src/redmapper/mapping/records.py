@@ -112,15 +112,17 @@ def _decoder(attribute: Attribute) -> Callable[[bytes], Any]:
     def decode_named(stored: bytes) -> Any:  # noqa: ANN401 - any field's value
         try:
             return decode(stored)
-        except Exception as error:
-            raise _corrupt(attribute, stored, error) from error
+        except Exception as error:  # noqa: BLE001 - a converter's hooks raise what they like
+            _corrupt(attribute, stored, error)
 
     return decode_named
 
 
 def _corrupt(attribute: Attribute, stored: bytes, error: Exception) -> NoReturn:
-    shown = "..." if attribute.column.hidden else repr(stored[:60])
-    message = f"field {attribute.name!r} holds {shown}: {type(error).__name__}: {error}"
+    if attribute.column.hidden:
+        message = f"field {attribute.name!r} holds ...: {type(error).__name__}"
+        raise CorruptRecord(message) from None
+    message = f"field {attribute.name!r} holds {stored[:60]!r}: {type(error).__name__}: {error}"
     raise CorruptRecord(message) from error
 
 
@@ -156,8 +158,20 @@ def _construct_source(attributes: list[Attribute], key: Attribute) -> Iterator[s
     for attribute in (*attributes, key):
         if not attribute.init:
             value = "key" if attribute is key else _decoding(attribute)
-            yield f"    set_attribute(entity, {attribute.name!r}, {value})"
+            held = "" if attribute is key or _required(attribute) else f"if {_held(attribute)}: "
+            yield f"    {held}set_attribute(entity, {attribute.name!r}, {value})"
     yield "    return entity"
+
+
+def _required(attribute: Attribute) -> bool:
+    """Whether `__init__` leaves the attribute unset where no value is stored."""
+    return attribute.default is attrs.NOTHING
+
+
+def _held(attribute: Attribute) -> str:
+    """The test whether the record says anything of an attribute."""
+    stored = attribute.column.stored
+    return f"{stored!r} in record or {b'!' + stored!r} in record"
 
 
 def _arguments(attributes: list[Attribute], key: Attribute) -> Iterator[str]:
@@ -166,9 +180,8 @@ def _arguments(attributes: list[Attribute], key: Attribute) -> Iterator[str]:
     for attribute in attributes:
         if attribute.init and _depends_on_self(attribute):
             # attrs computes this default from the instance: leave the argument out.
-            stored = attribute.column.stored
-            held = f"{stored!r} in record or {b'!' + stored!r} in record"
-            yield f"**({{{attribute.alias!r}: {_decoding(attribute)}}} if {held} else {{}})"
+            value = f"{{{attribute.alias!r}: {_decoding(attribute)}}}"
+            yield f"**({value} if {_held(attribute)} else {{}})"
         elif attribute.init:
             yield f"{attribute.alias}={_decoding(attribute)}"
 

@@ -154,7 +154,7 @@ def _kind(
     where = declared.mapper.__name__
     try:
         annotation = annotation_of(declared.domain, attribute)
-    except NameError as error:
+    except (NameError, TypeError, AttributeError, SyntaxError) as error:
         if field is None:
             message = (
                 f"{where}: the type of {declared.domain.__name__}.{attribute.name} can not be "
@@ -164,6 +164,10 @@ def _kind(
         annotation = field.annotation
     if field is not None:
         check_annotation(field, annotation, where)
+    if field is not None and annotation is Any:  # the class says nothing: the mapper does
+        annotation = field.annotation
+        if attribute.default is None and annotation is not Any:
+            annotation = annotation | None
     return _storable(annotation, converter, f"{where}.{attribute.name}")
 
 

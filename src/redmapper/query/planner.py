@@ -10,7 +10,9 @@ refused with `NoIndex` is the same everywhere.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+import math
+import textwrap
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
 
 import attrs
@@ -20,14 +22,17 @@ from redmapper.mapping.columns import Column
 from redmapper.mapping.fields import Queryable
 from redmapper.mapping.indexes import Index, Lookup, Ordered, Unique
 from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
-from redmapper.mapping.ordering import descending_bounds, successor
+from redmapper.mapping.ordering import descending, descending_bounds, successor
 from redmapper.mapping.predicates import And, Has, Or, Predicate
 from redmapper.query.evaluate import judge_of
 from redmapper.query.selection import Order, Selection, column_of
-from redmapper.query.spans import Spans, encode_value, spans_of
+from redmapper.query.spans import Span, Spans, encode_value, spans_of
 
 MOST_RANGES = 1_000
-"""Products of `in_` conditions beyond this are judged on the records instead."""
+"""Products of several `in_` conditions beyond this are judged on the records instead."""
+
+LONGEST_MESSAGE = 300
+"""Characters of a condition that an error shows."""
 
 Cut: TypeAlias = tuple[bytes, "bytes | None"]
 
@@ -233,8 +238,15 @@ def _points(
             return None
         choices.append(chosen[1])
         by.append(chosen[0])
-    values = list(itertools.islice(itertools.product(*choices), MOST_RANGES + 1))
-    return (values, tuple(by)) if len(values) <= MOST_RANGES else None
+    if _too_many(len(chosen) for chosen in choices):
+        return None
+    return list(itertools.product(*choices)), tuple(by)
+
+
+def _too_many(choices: Iterable[int]) -> bool:
+    """Whether several fields with many values each make a product that is better judged later."""
+    several = [count for count in choices if count > 1]
+    return len(several) > 1 and math.prod(several) > MOST_RANGES
 
 
 def _choice(
@@ -286,7 +298,7 @@ def _ordered(
 def _narrow(
     heads: tuple[Cut, ...],
     column: Column,
-    descending: bool,  # noqa: FBT001 - how the index has the field
+    term_descends: bool,  # noqa: FBT001 - how the index has the field
     conditions: list[Predicate],
     selection: Selection,
 ) -> tuple[tuple[Cut, ...], list[Predicate], bool] | None:
@@ -299,15 +311,21 @@ def _narrow(
     spans = used[0][1]
     for _, others in used[1:]:
         spans = tuple(a.meet(b) for a in spans for b in others)
-    cuts = [_cut(span.low, span.high, descending) for span in spans if not span.empty]
-    if len(heads) * len(cuts) > MOST_RANGES:
+    cuts = [_cut(span, term_descends) for span in spans if not span.empty]
+    if _too_many((len(heads), len(cuts))):
         return None
     ranges = tuple(_below(head, low, high) for head, _ in heads for low, high in cuts)
     return ranges, [condition for condition, _ in used], bool(points)
 
 
-def _cut(low: bytes, high: bytes | None, descending: bool) -> Cut:  # noqa: FBT001
-    return descending_bounds(low, high) if descending else (low, high)
+def _cut(span: Span, descends: bool) -> Cut:  # noqa: FBT001 - how the index has the field
+    """A span as a range; the low cut of one value is its whole encoding: the next fields follow."""
+    if not descends:
+        return span.low, span.high
+    if span.point is not None:
+        head = descending(span.point)
+        return head, successor(head)
+    return descending_bounds(span.low, span.high)
 
 
 def _below(head: bytes, low: bytes, high: bytes | None) -> Cut:
@@ -366,7 +384,8 @@ def _no_index(selection: Selection) -> NoIndex:
     column = column_of(first, selection.mapped) if first is not None else None
     kind = "Lookup" if column is not None and column.kind.elements is not None else "Ordered"
     cure = f"declare {kind}({first.name}) in {mapper}, or" if first is not None else ""
-    message = f"no index of {mapper} serves `{selection.where!r}`: {cure} call .allow_scan()"
+    asked = textwrap.shorten(repr(selection.where), LONGEST_MESSAGE)
+    message = f"no index of {mapper} serves `{asked}`: {cure} call .allow_scan()"
     return NoIndex(message)
 
 

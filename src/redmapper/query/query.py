@@ -9,6 +9,7 @@ import attrs
 from redmapper.errors import MultipleResults, NotFound, QueryError, UnsupportedQuery
 from redmapper.mapping.fields import Queryable
 from redmapper.mapping.mapped import MappedClass
+from redmapper.mapping.mapper import Mapper
 from redmapper.mapping.predicates import And, Predicate, Term
 from redmapper.query.selection import Selection, resolve_order
 
@@ -19,23 +20,23 @@ Entity = TypeVar("Entity")
 class Asked:
     """What has been said so far."""
 
-    mapped: MappedClass
+    mapper: type[Mapper[Any]]
     conditions: tuple[Predicate, ...] = ()
     terms: tuple[Term, ...] = ()
     limit: int | None = None
     offset: int = 0
     scan: bool = False
 
-    def selection(self) -> Selection:
-        """The selection it amounts to, but for the offset."""
+    def selection(self, mapped: MappedClass) -> Selection:
+        """The selection it amounts to in a registry, but for the offset."""
         where = None
         if self.conditions:
             where = self.conditions[0] if len(self.conditions) == 1 else And(self.conditions)
-        order = resolve_order(self.terms, self.mapped)
-        return Selection(self.mapped, where, order, self.limit, self.scan)
+        order = resolve_order(self.terms, mapped)
+        return Selection(mapped, where, order, self.limit, self.scan)
 
     def __str__(self) -> str:
-        parts = [f"query({self.mapped.mapper.__name__})"]
+        parts = [f"query({self.mapper.__name__})"]
         for name, arguments in (("where", self.conditions), ("order_by", self.terms)):
             if arguments:
                 parts.append(f"{name}({', '.join(map(repr, arguments))})")
@@ -53,6 +54,20 @@ class QueryBase(Generic[Entity]):
 
     def __init__(self, asked: Asked) -> None:
         self._asked = asked
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self
+
+    def __reduce__(self) -> Any:  # noqa: ANN401 - what pickle asks
+        return (type(self)._unbound, (self._asked,))  # noqa: SLF001 - itself
+
+    @classmethod
+    def _unbound(cls, asked: Asked) -> Self:
+        """A query out of a pickle, which has left its store behind; `store.query(it)` binds it."""
+        raise NotImplementedError
 
     def _with(self, **said: Any) -> Self:  # noqa: ANN401 - fields of Asked
         """The same query, with something else said."""
@@ -111,6 +126,12 @@ class QueryBase(Generic[Entity]):
         """The same query, for no more rows than that."""
         limit = self._asked.limit
         return self._with(limit=count if limit is None else min(limit, count))
+
+
+def no_store(*_: object) -> Any:  # noqa: ANN401 - it never returns
+    """What a query out of a pickle has in place of a store."""
+    message = "this query comes out of a pickle and has no store; run store.query(it)"
+    raise QueryError(message)
 
 
 def _flat(predicate: Predicate) -> tuple[Predicate, ...]:

@@ -7,7 +7,8 @@ whatever stands there; the commit reads that first, and again when it has moved 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from types import CodeType
 from typing import Any, TypeAlias
 
 import attrs
@@ -55,11 +56,16 @@ def write_of(pending: Pending, stored: Stored, version: bytes) -> EntityWrite | 
     if tracked is None or tracked.deleted:
         return _deletion(pending, over)
     record = _record(pending, tracked, over)
-    if over is not None and not differences(over, record):
+    if over is not None and _as_wanted(tracked, over) and not differences(over, record):
         return None
     record[VERSION] = version
     check = _check(pending, tracked, over, record)
     return EntityWrite(pending.mapped, pending.key, check, over, record)
+
+
+def _as_wanted(tracked: Tracked, over: Record) -> bool:
+    """Whether the version is that of `put(obj, version=...)`, where one was given."""
+    return tracked.over_version is None or _at(over) == AtVersion(tracked.over_version.encode())
 
 
 def _deletion(pending: Pending, over: Record | None) -> EntityWrite | None:
@@ -78,7 +84,7 @@ def _check(pending: Pending, tracked: Tracked, over: Record | None, record: Reco
     if over is None:
         return Absent()
     if pending.mapped.conflict == "fields" and tracked.snapshot is not None:
-        read = _computed_from(pending.mapped, tracked.obj)
+        read = _computed_from(pending.mapped, tracked.obj, over, record)
         return fields_check(pending.mapped, over, record, read)
     return _at(over)
 
@@ -110,21 +116,54 @@ class _Recorder:
         return getattr(self.__entity, name)
 
 
-def _computed_from(mapped: MappedClass, entity: object) -> frozenset[bytes]:
-    """The stored fields that the Computed values of an entity are made from.
+def _opaque(*_: object) -> Any:  # noqa: ANN401 - it never returns
+    """What the language asks of a class, past `__getattr__`, may read anything."""
+    raise TypeError
+
+
+for _name in ("str", "repr", "format", "hash", "bool", "eq", "iter", "len", "getitem"):
+    setattr(_Recorder, f"__{_name}__", _opaque)
+
+
+def _computed_from(
+    mapped: MappedClass, entity: object, base: Record, record: Record
+) -> frozenset[bytes]:
+    """The stored fields that Computed values depend on, as far as this write concerns them.
+
+    It does where the value changes, or where a field changes that the function reads or mentions.
+    """
+    changed = {name for name in {*base, *record} if base.get(name) != record.get(name)}
+    concerned: set[bytes] = set()
+    for column, compute in mapped.computed:
+        reads = _reads(compute, mapped, entity)
+        if column.stored in changed or not changed.isdisjoint(reads):
+            concerned |= reads
+    return frozenset(concerned)
+
+
+def _reads(compute: Callable[[Any], Any], mapped: MappedClass, entity: object) -> frozenset[bytes]:
+    """The stored fields that a function reads of an entity, or mentions in its code.
 
     A method or property of the entity may read anything, and so may a function that does not take
     the recorder for an entity: then every field counts.
     """
-    read: set[str] = set()
     columns: dict[str, Column] = {each.name: each.column for each in mapped.attributes}
     everything = frozenset(column.stored for column in columns.values())
-    for _, compute in mapped.computed:
-        try:
-            compute(_Recorder(entity, read))
-        except Exception:  # noqa: BLE001 - the function is the user's
-            return everything
-    read.discard(mapped.key.attribute.name)
-    if not read <= columns.keys():
+    read: set[str] = set()
+    try:
+        same = bool(compute(_Recorder(entity, read)) == compute(entity))
+    except Exception:  # noqa: BLE001 - the function is the user's
         return everything
+    read.discard(mapped.key.attribute.name)
+    if not same or not read <= columns.keys():
+        return everything
+    read |= _mentioned(getattr(compute, "__code__", None)) & columns.keys()
     return frozenset(columns[name].stored for name in read)
+
+
+def _mentioned(code: CodeType | None) -> set[str]:
+    """The names of attributes in a function's code, those in functions inside it too."""
+    if code is None:
+        return set()
+    inner = (_mentioned(each) for each in code.co_consts if isinstance(each, CodeType))
+    return set(code.co_names).union(*inner)

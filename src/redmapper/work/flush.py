@@ -14,8 +14,9 @@ from typing import TypeAlias
 
 import attrs
 
-from redmapper.errors import KeyChanged, StoreError, UnitError
+from redmapper.errors import IdentityConflict, KeyChanged, StoreError, UnitError
 from redmapper.mapping.columns import Record
+from redmapper.mapping.mapped import KeyBytes, MappedClass
 from redmapper.wire import Flow
 from redmapper.work.changes import is_pending
 from redmapper.work.collect import Pending, Stored, write_of
@@ -79,14 +80,23 @@ class Flush:
             if encoded == each.key:
                 continue
             if each.key is None and encoded is not None:  # set by hand since it was added
-                each.key, each.assigned = encoded, None
-                self.map.track(each)
+                self._take_key(each, encoded)
                 continue
             message = (
                 f"the key of {each.title} was changed to {now!r}; delete the object and add one "
                 "with the new key"
             )
             raise KeyChanged(message)
+
+    def _take_key(self, tracked: Tracked, key: KeyBytes) -> None:
+        """The key of an object that was added without one."""
+        tracked.key = key
+        try:
+            self.map.enter(tracked)
+        except IdentityConflict:
+            tracked.key = None
+            raise
+        tracked.assigned = None
 
     def _assign_keys(self, pending: list[Tracked]) -> Flow[None]:
         """Give numbers to the objects without a key; they get them when the commit has landed."""
@@ -96,9 +106,15 @@ class Flush:
                 waiting.setdefault(each.mapped.name, []).append(each)
         for group in waiting.values():
             mapped = group[0].mapped
-            numbers = yield from self.session.keys.numbers(mapped, len(group))
-            for each, number in zip(group, numbers, strict=True):
-                each.assigned = mapped.encode_key(number)
+            while group:
+                numbers = yield from self.session.keys.numbers(mapped, len(group))
+                for key in map(mapped.encode_key, numbers):
+                    if not self._meant(mapped, key):
+                        group.pop(0).assigned = key
+
+    def _meant(self, mapped: MappedClass, key: KeyBytes) -> bool:
+        """Whether this unit speaks of a key already: a number must not be given twice."""
+        return self.map.at(mapped, key) is not None or (mapped.name, key) in self.map.blind
 
     def _pending(self, tracked: list[Tracked], encoded: dict[int, Record]) -> list[Pending]:
         found = [

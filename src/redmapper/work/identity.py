@@ -24,7 +24,8 @@ class Tracked:
 
     `deleted` may be said of a loaded one. `key` is None until a sequence gives one; `assigned` is
     one that the sequence has given and the object does not have before the commit has landed.
-    `newer` is a record of another version that some read has seen since.
+    `newer` is a record of another version that some read has seen since. `displaced` is the deleted
+    object whose place it took, `displaced_blind` says that its key had been deleted blindly.
     """
 
     obj: Any
@@ -37,6 +38,8 @@ class Tracked:
     over_version: str | None = None
     assigned: KeyBytes | None = None
     newer: Record | None = None
+    displaced: Tracked | None = None
+    displaced_blind: bool = False
 
     @property
     def identity(self) -> KeyBytes | None:
@@ -102,7 +105,29 @@ class IdentityMap:
                 raise IdentityConflict(message)
             self.entities[tracked.mapped.name, tracked.key] = tracked
         self.objects[id(tracked.obj)] = tracked
+        self.superseded.pop(id(tracked.obj), None)
         return tracked
+
+    def enter(self, tracked: Tracked) -> Tracked:
+        """Track what is not stored yet, or takes the place of what was deleted here."""
+        key = tracked.key
+        if key is None:
+            return self.track(tracked)
+        other = self.at(tracked.mapped, key)
+        if other is not None and other.deleted:
+            tracked.base, tracked.displaced = other.base, other
+            self.forget(other)
+        elif self.blind.pop((tracked.mapped.name, key), None) is not None:
+            tracked.over_any = tracked.displaced_blind = True
+        return self.track(tracked)
+
+    def leave(self, tracked: Tracked) -> None:
+        """Take an object out; what had been deleted in its place stays deleted."""
+        self.forget(tracked)
+        if tracked.displaced is not None:
+            self.track(tracked.displaced)
+        elif tracked.displaced_blind and tracked.key is not None:
+            self.blind[tracked.mapped.name, tracked.key] = tracked.mapped
 
     def forget(self, tracked: Tracked) -> None:
         """Take an object out."""

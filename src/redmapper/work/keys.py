@@ -118,6 +118,15 @@ def _taken(spare: deque[int], count: int) -> Iterator[int]:
             return
 
 
+def is_frozen(mapped: MappedClass, obj: object) -> bool:
+    """Whether an object's key can not be set."""
+    try:
+        setattr(obj, mapped.key.attribute.name, mapped.key_of(obj))
+    except attrs.exceptions.FrozenError:
+        return True
+    return False
+
+
 def set_key(mapped: MappedClass, obj: object, key: object) -> None:
     """Set an object's key; UnitError for a frozen one."""
     try:
@@ -150,7 +159,7 @@ def encode_unique(
     if not isinstance(unique, Unique) or unique.owner is None:
         message = f"get_by takes a Unique of a mapper, such as Users.by_email, not {unique!r}"
         raise QueryError(message)
-    mapped = registry.mapped(unique.owner)
+    mapped = _mapped_with(registry, unique)
     index = mapped.indexes[unique.name]
     if len(values) != len(index.columns):
         message = (
@@ -161,6 +170,21 @@ def encode_unique(
         return mapped, index, None
     parts = map(_encode_part, itertools.repeat(unique), index.columns, values)
     return mapped, index, b"".join(parts)
+
+
+def _mapped_with(registry: MapperRegistry, unique: Unique) -> MappedClass:
+    """The mapped class that has a `Unique`; a mapper may have inherited it from another."""
+    having = [
+        mapped
+        for mapped in registry
+        if unique.name in mapped.indexes and mapped.indexes[unique.name].index is unique
+    ]
+    own = [mapped for mapped in having if mapped.mapper is unique.owner]
+    if len(own or having) == 1:
+        return (own or having)[0]
+    names = ", ".join(mapped.mapper.__name__ for mapped in having) or "none of this registry"
+    message = f"{unique!r} must belong to one mapper, but it belongs to: {names}"
+    raise QueryError(message)
 
 
 def _encode_part(unique: Unique, column: Column, value: object) -> bytes:

@@ -38,7 +38,7 @@ class AtFields:
 Check: TypeAlias = "Absent | AtVersion | AtFields"
 
 
-@attrs.frozen
+@attrs.frozen(repr=False)
 class EntityWrite:
     """One entity from `base` (None: it is new) to `record` (None: it goes)."""
 
@@ -47,6 +47,11 @@ class EntityWrite:
     check: Check
     base: Record | None
     record: Record | None
+
+    def __repr__(self) -> str:
+        base, record = (_shown(each, self.mapped) for each in (self.base, self.record))
+        check = type(self.check).__name__
+        return f"<{self.mapped.title(self.key)} from {base} to {record} if {check}>"
 
     @property
     def written(self) -> Record:
@@ -58,6 +63,13 @@ class EntityWrite:
     def removed(self) -> list[bytes]:
         """The fields that go, where the record stays."""
         return [name for name in self.base or () if name not in (self.record or {})]
+
+
+def _shown(record: Record | None, mapped: MappedClass) -> object:
+    """A record without its hidden values."""
+    if record is None:
+        return None
+    return {name: ... if name in mapped.hidden else value for name, value in record.items()}
 
 
 @attrs.frozen

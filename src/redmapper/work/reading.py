@@ -16,7 +16,7 @@ from redmapper.mapping.columns import VERSION
 from redmapper.mapping.indexes import Unique
 from redmapper.mapping.mapped import KeyBytes, MappedClass
 from redmapper.query.query import Asked
-from redmapper.query.selection import Row
+from redmapper.query.selection import Row, Selection
 from redmapper.wire import Flow
 from redmapper.work.changes import is_pending
 from redmapper.work.identity import IdentityMap, Tracked
@@ -93,7 +93,7 @@ class Reading:
 
     def find(self, asked: Asked) -> Flow[list[Any]]:
         """The objects of a query, this unit's own changes among them."""
-        selection, offset = asked.selection(), asked.offset
+        selection, offset = self._selection(asked), asked.offset
         mapped = selection.mapped
         overlay = self._overlay(mapped)
         widened = selection.limit + offset if selection.limit is not None else None
@@ -105,12 +105,15 @@ class Reading:
 
     def count(self, asked: Asked) -> Flow[int]:
         """How many there are."""
-        selection, offset = asked.selection(), asked.offset
+        selection, offset = self._selection(asked), asked.offset
         overlay = self._overlay(selection.mapped)
         every = attrs.evolve(selection, limit=None, without=overlay.keys)
         stored = yield from self.session.strategy.count(every)
         total = max(0, stored + len(overlay.matching(every)) - offset)
         return total if selection.limit is None else min(total, selection.limit)
+
+    def _selection(self, asked: Asked) -> Selection:
+        return asked.selection(self.session.registry.mapped(asked.mapper))
 
     def _overlay(self, mapped: MappedClass) -> Overlay:
         """This unit's pending changes to one mapper, as queries see them."""

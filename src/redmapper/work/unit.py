@@ -15,15 +15,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-import attrs
-
 from redmapper.errors import ConcurrentUse, ReadOnlyUnit, UnitActive, UnitClosed, UnitError
 from redmapper.mapping.mapped import KeyBytes, MappedClass, version_of
-from redmapper.query.query import Asked
+from redmapper.query.query import Asked, QueryBase
 from redmapper.wire import Flow
 from redmapper.work.changes import Change, change_of, deletion, field_changes
 from redmapper.work.flush import Flush
 from redmapper.work.identity import IdentityMap, Superseded, Tracked
+from redmapper.work.keys import is_frozen
 from redmapper.work.reading import Reading, not_found
 from redmapper.work.session import Session, UnitOptions
 
@@ -114,7 +113,7 @@ class UnitBase:
         if tracked is not None:
             tracked.deleted = False
             return obj
-        self._enter_new(Tracked(obj, mapped, self._own_key(mapped, obj)))
+        self._map.enter(Tracked(obj, mapped, self._own_key(mapped, obj)))
         return obj
 
     def add_all(self, objs: Iterable[Entity]) -> list[Entity]:
@@ -131,7 +130,7 @@ class UnitBase:
         tracked = self._map.of(obj)
         if tracked is None:
             key = self._own_key(mapped, obj)
-            tracked = self._enter_new(Tracked(obj, mapped, key))
+            tracked = self._map.enter(Tracked(obj, mapped, key))
         tracked.deleted = False
         if tracked.snapshot is None:
             tracked.over_any, tracked.over_version = version is None, version
@@ -143,19 +142,6 @@ class UnitBase:
         if key is None:
             key = self._session.keys.fill(mapped, obj)
         return None if key is None else mapped.encode_key(key)
-
-    def _enter_new(self, tracked: Tracked) -> Tracked:
-        """Track what is not stored yet, or takes the place of what was deleted here."""
-        if tracked.key is None:
-            return self._map.track(tracked)
-        place = (tracked.mapped.name, tracked.key)
-        if self._map.blind.pop(place, None) is not None:
-            tracked.over_any = True
-        other = self._map.at(tracked.mapped, tracked.key)
-        if other is not None and other.deleted:
-            tracked.base = other.base
-            self._map.forget(other)
-        return self._map.track(tracked)
 
     def replace(self, old: object, new: Entity) -> Entity:
         """`new` takes the place of the tracked `old`, of the same class and with the same key."""
@@ -169,11 +155,14 @@ class UnitBase:
         )
         del self._map.objects[id(old)]
         tracked.obj = new
-        self._map.objects[id(new)] = tracked
+        self._map.track(tracked)
         return new
 
     def _check_replacement(self, tracked: Tracked, new: object) -> None:
         mapped = tracked.mapped
+        if tracked.deleted:
+            message = f"replace: {tracked.title} was deleted here; add(new) takes its place"
+            raise UnitError(message)
         if type(new) is not mapped.domain:
             message = f"replace: {tracked.title} is not replaced by a {type(new).__name__}"
             raise UnitError(message)
@@ -235,7 +224,7 @@ class UnitBase:
         self._require_active("untrack")
         tracked = self._map.of(obj)
         if tracked is not None:
-            self._map.forget(tracked)
+            self._map.leave(tracked)
 
     def _tracked(self, obj: object, verb: str) -> Tracked:
         """What is tracked of an object; UnitError where nothing is."""
@@ -298,6 +287,12 @@ class UnitBase:
         self._require_writable("commit")
         return self._exclusive("commit", Flush(self._session, self._map).run())
 
+    def _asked(self, cls: type | QueryBase[Any]) -> Asked:
+        """What a query asks, or the beginning of one over a mapper's entities."""
+        if isinstance(cls, QueryBase):
+            return cls._asked
+        return Asked(self._session.registry.mapped(cls).mapper)
+
     def _query(self, asked: Asked) -> Flow[list[Any]]:
         return self._exclusive("query", self._reading.find(asked))
 
@@ -316,15 +311,16 @@ class UnitBase:
         (record,) = yield from self._session.strategy.load([(mapped, key)])
         if record is None:
             raise not_found(mapped, mapped.decode_key(key))
-        self._overwrite(tracked, mapped.construct(record, key))
+        _overwrite(tracked, mapped.construct(record, key))
         tracked.base, tracked.newer = record, None
         tracked.snapshot = mapped.snapshot(obj)
 
-    def _overwrite(self, tracked: Tracked, fresh: object) -> None:
-        """Give the object the attributes of a fresh one."""
-        for attribute in tracked.mapped.attributes:
-            try:
-                setattr(tracked.obj, attribute.name, getattr(fresh, attribute.name))
-            except attrs.exceptions.FrozenError as error:
-                message = f"refresh: {tracked.title} is frozen; get it in another unit"
-                raise UnitError(message) from error
+
+def _overwrite(tracked: Tracked, fresh: object) -> None:
+    """Give an object the attributes of a fresh one, whose `__init__` has accepted them."""
+    mapped, obj = tracked.mapped, tracked.obj
+    if is_frozen(mapped, obj):
+        message = f"refresh: {tracked.title} is frozen; get it in another unit"
+        raise UnitError(message)
+    for attribute in mapped.attributes:
+        object.__setattr__(obj, attribute.name, getattr(fresh, attribute.name))

@@ -7,7 +7,7 @@ from typing import Any, Generic, Self, TypeVar
 
 import attrs
 
-from redmapper.query.query import Asked, QueryBase
+from redmapper.query.query import Asked, QueryBase, no_store
 from redmapper.wire import Flow
 from redmapper.work.unit import UnitBase
 
@@ -26,6 +26,10 @@ class AsyncQuery(QueryBase[Entity], Generic[Entity]):
         super().__init__(asked)
         self._reader = reader
         self._run = run
+
+    @classmethod
+    def _unbound(cls, asked: Asked) -> Self:
+        return cls(asked, no_store, no_store)
 
     def _with(self, **said: Any) -> Self:  # noqa: ANN401 - fields of Asked
         return type(self)(attrs.evolve(self._asked, **said), self._reader, self._run)

@@ -8,7 +8,6 @@ from typing import Any, TypeVar, overload
 from redmapper.faces.aio.query import AsyncQuery
 from redmapper.mapping.indexes import Unique
 from redmapper.mapping.mapper import Mapper
-from redmapper.query.query import Asked
 from redmapper.wire import Flow
 from redmapper.work.unit import UnitBase
 
@@ -68,8 +67,10 @@ class AsyncReads:
     @overload
     def query(self, cls: type[Mapper[Entity]]) -> AsyncQuery[Entity]: ...
     @overload
+    def query(self, cls: AsyncQuery[Entity]) -> AsyncQuery[Entity]: ...
+    @overload
     def query(self, cls: type[Entity]) -> AsyncQuery[Entity]: ...
-    def query(self, cls: type) -> AsyncQuery[Any]:
-        """A query over the entities of one mapper."""
-        asked = Asked(self._reader()._session.registry.mapped(cls))  # noqa: SLF001 - faces carry flows
+    def query(self, cls: type | AsyncQuery[Any]) -> AsyncQuery[Any]:
+        """A query over the entities of one mapper; or another query, to be run here."""
+        asked = self._reader()._asked(cls)  # noqa: SLF001 - faces carry flows
         return AsyncQuery(asked, self._reader, self._run)

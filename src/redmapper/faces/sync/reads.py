@@ -8,7 +8,6 @@ from typing import Any, TypeVar, overload
 from redmapper.faces.sync.query import Query
 from redmapper.mapping.indexes import Unique
 from redmapper.mapping.mapper import Mapper
-from redmapper.query.query import Asked
 from redmapper.wire import Flow
 from redmapper.work.unit import UnitBase
 
@@ -68,8 +67,10 @@ class Reads:
     @overload
     def query(self, cls: type[Mapper[Entity]]) -> Query[Entity]: ...
     @overload
+    def query(self, cls: Query[Entity]) -> Query[Entity]: ...
+    @overload
     def query(self, cls: type[Entity]) -> Query[Entity]: ...
-    def query(self, cls: type) -> Query[Any]:
-        """A query over the entities of one mapper."""
-        asked = Asked(self._reader()._session.registry.mapped(cls))  # noqa: SLF001 - faces carry flows
+    def query(self, cls: type | Query[Any]) -> Query[Any]:
+        """A query over the entities of one mapper; or another query, to be run here."""
+        asked = self._reader()._asked(cls)  # noqa: SLF001 - faces carry flows
         return Query(asked, self._reader, self._run)

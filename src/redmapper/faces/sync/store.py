@@ -114,14 +114,20 @@ class Store(StoreBase, Reads):
         return self._run(self._strategy.outcome(unit_id))
 
     def close(self) -> None:
-        """Remove the receipts of this store, and close its links unless they were passed in."""
+        """Remove the receipts of this store; of a whole store, close its partitions and links too.
+
+        A client that was passed in stays open.
+        """
         if self._closed:
             return
-        for store in (self, *self._partitions.values()):
-            if not store._closed:  # noqa: SLF001 - itself
-                with contextlib.suppress(StoreError):  # receipts expire by themselves
-                    self._runner.run(store._strategy.close())  # noqa: SLF001 - itself
-                store._closed = True  # noqa: SLF001 - itself
+        self._closed = True
+        with contextlib.suppress(StoreError):  # receipts expire by themselves
+            self._runner.run(self._strategy.close())
+        if self._partition_name is not None:
+            self._partitions.pop(self._partition_name, None)
+            return
+        for partition in list(self._partitions.values()):
+            partition.close()
         self._runner.close()
 
     def __enter__(self) -> Self:
