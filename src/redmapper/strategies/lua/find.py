@@ -130,7 +130,7 @@ class Reading:
             for value in source.values:
                 key = self.keyspace.lookup(self.mapped, source.index, value)
                 yield ["set", _position(keys, key, "set")]
-        elif isinstance(source, ByUnique):
+        elif isinstance(source, ByUnique) and source.values:
             key = self.keyspace.index(self.mapped, source.index)
             yield ["owners", _position(keys, key, "hash"), len(source.values), *source.values]
 
