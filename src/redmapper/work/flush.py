@@ -10,6 +10,7 @@ So a commit that fails has moved nothing in memory, and the same unit can be men
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TypeAlias
 
 import attrs
@@ -46,8 +47,8 @@ class Flush:
         Raises Conflict, ValueRefused, KeyChanged, UnitError or StoreError; the unit stays usable.
         """
         self._check_superseded()
-        pending = [each for each in self.map if is_pending(each)]
         self._check_keys()
+        pending = [each for each in self.map if is_pending(each)]
         encoded = {
             id(each): each.mapped.encode(each.obj, each.identity)
             for each in pending
@@ -100,17 +101,17 @@ class Flush:
 
     def _assign_keys(self, pending: list[Tracked]) -> Flow[None]:
         """Give numbers to the objects without a key; they get them when the commit has landed."""
-        waiting: dict[str, list[Tracked]] = {}
+        waiting: dict[str, deque[Tracked]] = {}
         for each in pending:
             if each.identity is None:
-                waiting.setdefault(each.mapped.name, []).append(each)
+                waiting.setdefault(each.mapped.name, deque()).append(each)
         for group in waiting.values():
             mapped = group[0].mapped
             while group:
                 numbers = yield from self.session.keys.numbers(mapped, len(group))
                 for key in map(mapped.encode_key, numbers):
                     if not self._meant(mapped, key):
-                        group.pop(0).assigned = key
+                        group.popleft().assigned = key
 
     def _meant(self, mapped: MappedClass, key: KeyBytes) -> bool:
         """Whether this unit speaks of a key already: a number must not be given twice."""
@@ -152,11 +153,7 @@ class Flush:
         refusals = yield from self.session.strategy.commit(plan)
         return refusals, writes
 
-    def _plan_again_or_raise(
-        self,
-        writes: Writes,
-        refusals: tuple[Refusal, ...],
-    ) -> None:
+    def _plan_again_or_raise(self, writes: Writes, refusals: tuple[Refusal, ...]) -> None:
         """Return where the next plan may succeed: a blind record has moved, a number was taken."""
         again = False
         for refusal in refusals:
@@ -203,6 +200,7 @@ class Flush:
     def _settle_as(self, tracked: Tracked, record: Record) -> None:
         tracked.base, tracked.newer = record, None
         tracked.over_any, tracked.over_version = False, None
+        tracked.displaced, tracked.displaced_blind = None, False
         tracked.snapshot = tracked.mapped.snapshot(tracked.obj)
 
 

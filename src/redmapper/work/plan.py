@@ -133,6 +133,9 @@ def make_plan(
     writes: tuple[EntityWrite, ...], sequences: tuple[tuple[MappedClass, int], ...] = ()
 ) -> tuple[FlushPlan, list[DoubleClaim]]:
     """The plan of these writes, and the values that two of them claim."""
+    if len({(id(write.mapped), write.key) for write in writes}) < len(writes):
+        message = "a plan must not write one entity twice"
+        raise ValueError(message)
     given_up: dict[tuple[int, bytes], Release] = {}
     taken: dict[tuple[int, bytes], Claim] = {}
     doubles: list[DoubleClaim] = []
