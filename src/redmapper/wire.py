@@ -66,13 +66,15 @@ class Batch:
     """Commands for one round trip.
 
     `home` is a key of the partition they all belong to, which finds the node in a Cluster.
-    `hidden` holds words that logs must not show.
+    `hidden` holds words that logs must not show. `receipted` says that it writes: when it is sent
+    again after a lost reply, what the server refuses then says nothing of the first sending.
     """
 
     verb: str
     home: bytes
     commands: tuple[Command, ...]
     hidden: frozenset[Argument] = frozenset()
+    receipted: bool = False
 
     @property
     def keys(self) -> int:

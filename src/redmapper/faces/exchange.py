@@ -22,8 +22,7 @@ LOST = (theirs.ConnectionError, theirs.TimeoutError, OSError)
 
 def broken(error: BaseException) -> bool:
     """Whether an error says that the link is lost, rather than that the server refuses us."""
-    refusals = (theirs.AuthenticationError, theirs.BusyLoadingError)
-    return isinstance(error, LOST) and not isinstance(error, refusals)
+    return isinstance(error, LOST) and not isinstance(error, theirs.AuthenticationError)
 
 
 def packed(batch: Batch, *, in_full: bool) -> list[bytes]:

@@ -46,6 +46,11 @@ def lost(error: BaseException, *, sent: bool) -> ConnectionLost:
     return ConnectionLost(message, sent=sent)
 
 
+def unresolved(error: StoreError) -> ConnectionLost:
+    """The error for a refusal of what was sent before, and may have been done then."""
+    return ConnectionLost(f"the reply was lost, and then the server refused: {error}", sent=True)
+
+
 def translated(error: Exception) -> StoreError:
     """The error for an error reply."""
     text = str(error)

@@ -110,7 +110,7 @@ class Column:
             if self.hidden:
                 message = f"this {type(value).__name__} can not be stored there; it is not shown"
                 raise ValueRefused(message, path=path) from None
-            raise ValueRefused(refused.reason, path=path, value=value) from refused
+            raise ValueRefused(refused.reason, path=path, value=refused.value) from refused
 
     @property
     def unsure(self) -> bool:
@@ -139,6 +139,9 @@ class Column:
 def read_kind(annotation: Any, converter: Converter) -> Kind:  # noqa: ANN401 - any annotation
     """What an annotation says about storing."""
     plain, optional = without_none(_unwrapped(annotation))
+    if _unwrapped(plain) is not plain:  # as in `Email | None`, Email being a NewType
+        inner = read_kind(_unwrapped(plain), converter)
+        return attrs.evolve(inner, annotation=annotation, optional=optional or inner.optional)
     scalar = _scalar(plain)
     if scalar is not None:
         return Kind(annotation, optional, scalar)

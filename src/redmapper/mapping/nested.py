@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 import attrs
@@ -89,55 +89,73 @@ class Nested:
         return self.converter.structure(json.loads(stored), self.annotation)
 
     def _refused(self, value: object, error: Exception) -> ValueRefused:
-        for path, leaf in _leaves(value, ""):
+        for leaf in _leaves(value, ""):
             try:
-                _dump(self.converter.unstructure(leaf)).encode()
+                _dump(self.converter.unstructure(leaf.probe)).encode()
             except Exception as at_leaf:  # noqa: BLE001 - hooks of users raise what they like
-                if path.endswith(_HIDDEN):
-                    message = f"this {type(leaf).__name__} can not be stored; it is not shown"
-                    return ValueRefused(message, path=path.removesuffix(_HIDDEN))
-                message = f"{shown(leaf)} can not be stored as JSON: {_reason(at_leaf)}"
-                return ValueRefused(message, path=path, value=leaf)
-        message = f"{shown(value)} can not be stored as JSON: {_reason(error)}"
-        return ValueRefused(message, value=value)
+                return leaf.refused(at_leaf)
+        return _Leaf("", value, value).refused(error)
 
 
-_HIDDEN = "\0hidden"
-"""Ends the step to an attribute that attrs leaves out of a repr."""
+@attrs.frozen
+class _Leaf:
+    """An innermost value, and the path to it as one would write it in Python.
+
+    `probe` is what shows whether it can be stored: of a key, a dict that has it. A hidden attribute
+    is one leaf, whatever is inside.
+    """
+
+    path: str
+    value: object
+    probe: object
+    hidden: bool = False
+
+    def refused(self, error: Exception) -> ValueRefused:
+        """The error for it."""
+        if self.hidden:
+            message = f"this {type(self.value).__name__} can not be stored; it is not shown"
+            return ValueRefused(message, path=self.path)
+        message = f"{shown(self.value)} can not be stored as JSON: {_reason(error)}"
+        return ValueRefused(message, path=self.path, value=self.value)
 
 
-def _leaves(value: object, path: str) -> Iterator[tuple[str, object]]:
-    """Every innermost value with the path to it, as one would write it in Python."""
-    inside = next((items for kind, items in _INSIDE if isinstance(value, kind)), _attributes)
-    empty = True
-    for step, item in inside(value):
-        empty = False
-        yield from _leaves(item, path + step)
-    if empty:
-        yield path, value
+def _leaves(value: object, path: str) -> Iterator[_Leaf]:
+    """Every innermost value."""
+    inside = next((items for kind, items in _INSIDE if isinstance(value, kind)), _of_attributes)
+    found = list(inside(value, path))
+    if not found:
+        yield _Leaf(path, value, value)
+    for item in found:
+        if isinstance(item, _Leaf):
+            yield item
+        else:
+            yield from _leaves(*item)
 
 
-def _of_dict(value: Any) -> Iterator[tuple[str, object]]:  # noqa: ANN401 - a dict
+_Inside: TypeAlias = Iterator["_Leaf | tuple[object, str]"]
+
+
+def _of_dict(value: Any, path: str) -> _Inside:  # noqa: ANN401 - a dict
     for key, item in value.items():
-        if not isinstance(key, str):
-            yield ".keys()", key
-        yield f"[{_dump(key) if isinstance(key, str) else repr(key)}]", item
+        yield _Leaf(f"{path}.keys()", key, {key: None})
+        yield item, f"{path}[{_dump(key) if isinstance(key, str) else repr(key)}]"
 
 
-def _of_sequence(value: Any) -> Iterator[tuple[str, object]]:  # noqa: ANN401 - a list or tuple
-    return ((f"[{position}]", item) for position, item in enumerate(value))
+def _of_sequence(value: Any, path: str) -> _Inside:  # noqa: ANN401 - a list or tuple
+    return ((item, f"{path}[{position}]") for position, item in enumerate(value))
 
 
-def _of_set(value: Any) -> Iterator[tuple[str, object]]:  # noqa: ANN401 - a set
-    return (("{...}", item) for item in value)
+def _of_set(value: Any, path: str) -> _Inside:  # noqa: ANN401 - a set
+    return ((item, f"{path}{{...}}") for item in value)
 
 
-def _attributes(value: Any) -> Iterator[tuple[str, object]]:  # noqa: ANN401 - anything else
+def _of_attributes(value: Any, path: str) -> _Inside:  # noqa: ANN401 - anything else
     for each in attrs.fields(type(value)) if attrs.has(type(value)) else ():
-        yield f".{each.name}{_HIDDEN if each.repr is False else ''}", getattr(value, each.name)
+        item, step = getattr(value, each.name), f"{path}.{each.name}"
+        yield _Leaf(step, item, item, hidden=True) if each.repr is False else (item, step)
 
 
-_INSIDE: tuple[tuple[Any, Callable[[Any], Iterator[tuple[str, object]]]], ...] = (
+_INSIDE: tuple[tuple[Any, Callable[[Any, str], _Inside]], ...] = (
     (dict, _of_dict),
     ((list, tuple), _of_sequence),
     ((set, frozenset), _of_set),

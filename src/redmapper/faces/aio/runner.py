@@ -10,10 +10,10 @@ import attrs
 import redis
 import redis.asyncio
 
-from redmapper.errors import ConnectionLost
+from redmapper.errors import ConnectionLost, StoreError
 from redmapper.faces.exchange import PATIENCE, PAUSES, accepted, broken, packed, unknown_script
 from redmapper.faces.observe import Observer
-from redmapper.faces.redis_errors import lost, translated
+from redmapper.faces.redis_errors import lost, translated, unresolved
 from redmapper.faces.sync.runner import MemoryRunner
 from redmapper.wire import Batch, Flow, Reply
 
@@ -87,6 +87,10 @@ class AsyncServerRunner:
                 if pause is None or time.perf_counter() - begin > PATIENCE:
                     raise
                 await asyncio.sleep(pause)
+            except StoreError as error:
+                if sent and batch.receipted:
+                    raise unresolved(error) from error
+                raise
         raise AssertionError  # the loop ends with a return or a raise
 
     async def _exchange(self, batch: Batch) -> list[Reply]:

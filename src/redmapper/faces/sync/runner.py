@@ -9,10 +9,10 @@ from typing import Any, Protocol, TypeVar
 import attrs
 import redis
 
-from redmapper.errors import ConnectionLost
+from redmapper.errors import ConnectionLost, StoreError
 from redmapper.faces.exchange import PATIENCE, PAUSES, accepted, broken, packed, unknown_script
 from redmapper.faces.observe import Observer
-from redmapper.faces.redis_errors import lost, translated
+from redmapper.faces.redis_errors import lost, translated, unresolved
 from redmapper.wire import Batch, Flow, Reply
 
 Result = TypeVar("Result")
@@ -95,6 +95,10 @@ class ServerRunner:
                 if pause is None or time.perf_counter() - begin > PATIENCE:
                     raise
                 time.sleep(pause)
+            except StoreError as error:
+                if sent and batch.receipted:
+                    raise unresolved(error) from error
+                raise
         raise AssertionError  # the loop ends with a return or a raise
 
     def _exchange(self, batch: Batch) -> list[Reply]:

@@ -2,8 +2,9 @@
 
 A Redis hash with one value over 64 bytes leaves its compact encoding and takes twice the memory
 (docs/decisions/record-layout.md). So a value of up to `MOST` bytes is cut into pieces of 64: the
-first under the field's own name, the next under `name:1`, `name:2`, ... A longer one would not be
-compact either way and stands whole. A first piece of exactly 64 bytes says that more may follow.
+first under the field's own name, the next under `name:1`, `name:2`, ... A longer one stands whole:
+it would gain little, and reading costs more with each piece. A first piece of exactly 64 bytes says
+that more may follow.
 
 The key of an entity is in the name of its Redis key, so the hash does not repeat it.
 """
@@ -58,27 +59,19 @@ def joined(reply: Reply, mapped: MappedClass, key: KeyBytes) -> Record | None:
     else:
         each = iter(reply)
         record = dict(zip(each, each, strict=True))
-    if max(map(len, record.values())) >= PIECE:
-        record = _joined(record)
+    for name in [name for name, value in record.items() if len(value) == PIECE]:
+        if name in record and b":" not in name:
+            _join(record, name)
     record[mapped.key.attribute.column.stored] = key
     return record
 
 
-def _joined(record: Record) -> Record:
-    """The record with every cut value in one piece."""
-    whole: Record = {}
-    for name, value in record.items():
-        if b":" in name:
-            continue
-        whole[name] = value if len(value) != PIECE else b"".join(_following(record, name, value))
-    return whole
-
-
-def _following(record: Record, name: bytes, first: bytes) -> Iterator[bytes]:
-    """A first piece and those that follow it."""
-    piece: bytes | None = first
-    number = 0
-    while piece is not None:
-        yield piece
-        number += 1
-        piece = record.get(b"%b:%d" % (name, number)) if len(piece) == PIECE else None
+def _join(record: Record, name: bytes) -> None:
+    """Put the pieces of a value together in place of the first."""
+    pieces = [record[name]]
+    while len(pieces[-1]) == PIECE:
+        following = record.pop(b"%b:%d" % (name, len(pieces)), None)
+        if following is None:
+            break
+        pieces.append(following)
+    record[name] = b"".join(pieces)

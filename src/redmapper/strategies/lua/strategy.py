@@ -157,7 +157,9 @@ class BoundLua:
                 f"words, and a server takes {MOST_WORDS} at once; commit in parts"
             )
             raise UnitTooLarge(message)
-        batch = Batch("commit", self.keyspace.schema, (command,), frozenset(compiled.hidden))
+        batch = Batch(
+            "commit", self.keyspace.schema, (command,), frozenset(compiled.hidden), receipted=True
+        )
         try:
             (reply,) = yield from carry(batch, compiled.expected)
         except ConnectionLost as lost:
