@@ -57,7 +57,7 @@ class AsyncStore(StoreBase, AsyncReads):
         runner: AsyncRunner = (
             AsyncServerRunner(*_client(target), observer)
             if options.server
-            else AsyncMemoryRunner(MemoryRunner())
+            else AsyncMemoryRunner(MemoryRunner.of(options.strategy))
         )
         self._begin(options, runner, None, {})
 

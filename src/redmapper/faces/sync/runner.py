@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from typing import Any, Protocol, TypeVar
+from weakref import WeakKeyDictionary
 
 import attrs
 import redis
@@ -14,6 +15,7 @@ from redmapper.faces.exchange import PATIENCE, PAUSES, accepted, broken, packed,
 from redmapper.faces.observe import Observer
 from redmapper.faces.redis_errors import lost, translated, unresolved
 from redmapper.wire import Batch, Flow, Reply
+from redmapper.work.strategy import IndexStrategy
 
 Result = TypeVar("Result")
 
@@ -30,11 +32,20 @@ class Runner(Protocol):
         ...
 
 
-@attrs.define(eq=False)
+_LOCKS: WeakKeyDictionary[IndexStrategy, threading.RLock] = WeakKeyDictionary()
+"""One for each strategy that needs no server: stores may share its data."""
+
+
+@attrs.frozen(eq=False)
 class MemoryRunner:
     """Runs flows that need no server, one at a time, whatever thread they come from."""
 
-    lock: threading.RLock = attrs.field(factory=threading.RLock)
+    lock: threading.RLock
+
+    @classmethod
+    def of(cls, strategy: IndexStrategy) -> MemoryRunner:
+        """A runner that waits for all others over the same strategy."""
+        return cls(_LOCKS.setdefault(strategy, threading.RLock()))
 
     def run(self, flow: Flow[Result]) -> Result:
         """The flow's result."""

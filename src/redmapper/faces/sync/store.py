@@ -53,7 +53,11 @@ class Store(StoreBase, Reads):
     ) -> None:
         observer = Observer(echo, on_batch)
         options = store_options(registry, target, strategy, namespace, observer)
-        runner = ServerRunner(*_client(target), observer) if options.server else MemoryRunner()
+        runner = (
+            ServerRunner(*_client(target), observer)
+            if options.server
+            else MemoryRunner.of(options.strategy)
+        )
         self._begin(options, runner, None, {})
 
     def _begin(

@@ -42,6 +42,7 @@ ROOMS = (
     "registering",
     "shapes",
     "tracking",
+    "values",
 )
 pytest.register_assert_rewrite(*(f"{__name__}.{room}" for room in ROOMS))
 
@@ -71,6 +72,12 @@ from redmapper.testing.conformance.tracking import (
     TestStates,
     TestVersions,
 )
+from redmapper.testing.conformance.values import (
+    TestNested,
+    TestSameValues,
+    TestScalars,
+    TestValues,
+)
 
 __all__ = [
     "OpenStore",
@@ -80,15 +87,19 @@ __all__ = [
     "TestIdentity",
     "TestKeys",
     "TestMany",
+    "TestNested",
     "TestPut",
     "TestRefresh",
     "TestRefusedObjects",
     "TestReplace",
     "TestReplacement",
+    "TestSameValues",
+    "TestScalars",
     "TestShapes",
     "TestShapesAtWork",
     "TestStates",
     "TestUntrack",
+    "TestValues",
     "TestVersions",
     "store_opener",
 ]
