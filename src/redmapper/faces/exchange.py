@@ -7,7 +7,8 @@ from typing import Any
 import hiredis
 from redis import exceptions as theirs
 
-from redmapper.faces.redis_errors import translated
+from redmapper.errors import StoreError
+from redmapper.faces.redis_errors import lost, translated
 from redmapper.wire import Batch, Reply
 
 PAUSES = (0.02, 0.1, 0.3, 1.0)
@@ -20,9 +21,16 @@ LOST = (theirs.ConnectionError, theirs.TimeoutError, OSError)
 """What redis-py raises when a link breaks, times out or can not be made."""
 
 
-def broken(error: BaseException) -> bool:
-    """Whether an error says that the link is lost, rather than that the server refuses us."""
-    return isinstance(error, LOST) and not isinstance(error, theirs.AuthenticationError)
+def failure(error: Exception, *, sent: bool) -> StoreError:
+    """The error for a link that could not be had, or failed with a request under way.
+
+    A server that is loading, or refuses the password, has answered: it did nothing.
+    """
+    if isinstance(error, theirs.BusyLoadingError):
+        return lost(error, sent=False)
+    if isinstance(error, LOST) and not isinstance(error, theirs.AuthenticationError):
+        return lost(error, sent=sent)
+    return translated(error)
 
 
 def packed(batch: Batch, *, in_full: bool) -> list[bytes]:

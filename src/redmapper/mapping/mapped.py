@@ -22,9 +22,10 @@ from redmapper.mapping.records import (
     RecordCodec,
     Snapshot,
     encode_by_column,
+    first_corrupt,
     named,
 )
-from redmapper.mapping.scalars import Scalar
+from redmapper.mapping.scalars import Scalar, shown
 
 KeyBytes: TypeAlias = bytes
 """A key as it is stored: the identity of an entity within its mapper."""
@@ -170,10 +171,10 @@ class MappedClass:
         if key is None:
             return f"{self.domain.__name__}(new)"
         try:
-            shown = repr(self.decode_key(key))
+            title = shown(self.decode_key(key))
         except ValueError:
-            shown = repr(key)
-        return f"{self.domain.__name__}({shown})"
+            title = shown(key)
+        return f"{self.domain.__name__}({title})"
 
     # --- entity <-> record ---
 
@@ -231,16 +232,25 @@ class MappedClass:
         """The entity, by its class's own `__init__`; CorruptRecord names what can not be read."""
         try:
             return self.codec.construct(record, self.decode_key(key))
-        except CorruptRecord as error:
-            message = f"{self.title(key)}: {error}; mend the record or the mapper"
-            raise CorruptRecord(message) from (error.__cause__ and error)
-        except Exception as error:
-            reason = f"{type(error).__name__}: {error}"
-            message = (
-                f"{self.title(key)}: its class refuses the stored values: {reason}; "
-                "mend the record or the class"
-            )
-            raise CorruptRecord(message) from error
+        except Exception as error:  # noqa: BLE001 - the class's own __init__ runs
+            unreadable, cause = self._unreadable(record, key, error)
+            raise unreadable from cause
+
+    def _unreadable(
+        self, record: Record, key: KeyBytes, error: Exception
+    ) -> tuple[CorruptRecord, Exception | None]:
+        """The error for a record that is damaged, or that the class does not take; its cause."""
+        corrupt = first_corrupt(self.attributes, record)
+        if isinstance(error, CorruptRecord) or corrupt is not None:
+            return CorruptRecord(
+                f"{self.title(key)}: {corrupt or error}; mend the record or the mapper"
+            ), None
+        reason = f"{type(error).__name__}: {error}"
+        message = (
+            f"{self.title(key)}: its class refuses the stored values: {reason}; "
+            "mend the record or the class"
+        )
+        return CorruptRecord(message), error
 
     def snapshot(self, entity: object) -> Snapshot:
         """What `compare` needs to know of the entity as it is now."""

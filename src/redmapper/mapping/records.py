@@ -16,8 +16,8 @@ field `!name`: so a record older than an attribute loads with the attribute's de
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, NoReturn, TypeAlias
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeAlias
 
 import attrs
 
@@ -100,30 +100,9 @@ def _names(attribute: Attribute) -> dict[str, Any]:
     return {
         f"encode_{name}": column.encode,
         f"check_{name}": column.encode_checked,
-        f"decode_{name}": _decoder(attribute),
+        f"decode_{name}": column.kind.codec.decode,
         f"absent_{name}": attribute.absent,
     }
-
-
-def _decoder(attribute: Attribute) -> Callable[[bytes], Any]:
-    """A column's decode, whose errors name the field."""
-    decode = attribute.column.kind.codec.decode
-
-    def decode_named(stored: bytes) -> Any:  # noqa: ANN401 - any field's value
-        try:
-            return decode(stored)
-        except Exception as error:  # noqa: BLE001 - a converter's hooks raise what they like
-            _corrupt(attribute, stored, error)
-
-    return decode_named
-
-
-def _corrupt(attribute: Attribute, stored: bytes, error: Exception) -> NoReturn:
-    if attribute.column.hidden:
-        message = f"field {attribute.name!r} holds ...: {type(error).__name__}"
-        raise CorruptRecord(message) from None
-    message = f"field {attribute.name!r} holds {stored[:60]!r}: {type(error).__name__}: {error}"
-    raise CorruptRecord(message) from error
 
 
 def _encode_source(attributes: list[Attribute]) -> Iterator[str]:
@@ -195,7 +174,9 @@ def _decoding(attribute: Attribute) -> str:
     name, stored = attribute.name, attribute.column.stored
     plain_none = attribute.column.kind.optional and attribute.none_is_absent
     absent = "None" if plain_none else f"absent_{name}(record)"
-    return f"decode_{name}(value) if (value := get({stored!r})) is not None else {absent}"
+    scalar = attribute.column.kind.scalar
+    decoding = "value.decode()" if scalar and scalar.type is str else f"decode_{name}(value)"
+    return f"{decoding} if (value := get({stored!r})) is not None else {absent}"
 
 
 def _snapshot_source(attributes: list[Attribute]) -> Iterator[str]:
@@ -245,6 +226,25 @@ def encode_by_column(attributes: list[Attribute], entity: object) -> Record:
         elif not attribute.none_is_absent:
             record[b"!" + column.stored] = b""
     return record
+
+
+def first_corrupt(attributes: Iterable[Attribute], record: Record) -> CorruptRecord | None:
+    """What is wrong with a record that `construct` could not read; None if it is not a field."""
+    for attribute in attributes:
+        stored = record.get(attribute.column.stored)
+        try:
+            if stored is not None:
+                attribute.column.kind.codec.decode(stored)
+        except Exception as error:  # noqa: BLE001 - a converter's hooks raise what they like
+            return _corrupt(attribute, stored or b"", error)
+    return None
+
+
+def _corrupt(attribute: Attribute, stored: bytes, error: Exception) -> CorruptRecord:
+    if attribute.column.hidden:
+        return CorruptRecord(f"field {attribute.name!r} holds ...: {type(error).__name__}")
+    reason = f"{type(error).__name__}: {error}"
+    return CorruptRecord(f"field {attribute.name!r} holds {stored[:60]!r}: {reason}")
 
 
 def named(refused: ValueRefused, entity: str) -> ValueRefused:

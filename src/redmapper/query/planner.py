@@ -13,13 +13,12 @@ import itertools
 import math
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import attrs
 
 from redmapper.errors import NoIndex
 from redmapper.mapping.columns import Column
-from redmapper.mapping.fields import Queryable
 from redmapper.mapping.indexes import Index, Lookup, Ordered, Unique
 from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
 from redmapper.mapping.ordering import descending, descending_bounds, successor
@@ -369,7 +368,7 @@ def _spans(
             yield condition, spans
 
 
-def _is_unequal(condition: Predicate) -> bool:
+def _is_unequal(condition: Predicate | None) -> bool:
     """`!=` leaves almost everything: no index serves it."""
     return getattr(condition, "operator", "") == "!="
 
@@ -380,19 +379,33 @@ _RULES: dict[type[Index], Rule] = {Unique: _unique, Lookup: _lookup, Ordered: _o
 def _no_index(selection: Selection) -> NoIndex:
     """The error, and the index that would help."""
     mapper = selection.mapped.mapper.__name__
-    first = next(_fields(selection.where), None)
-    column = column_of(first, selection.mapped) if first is not None else None
-    kind = "Lookup" if column is not None and column.kind.elements is not None else "Ordered"
-    cure = f"declare {kind}({first.name}) in {mapper}, or" if first is not None else ""
     asked = textwrap.shorten(repr(selection.where), LONGEST_MESSAGE)
-    message = f"no index of {mapper} serves `{asked}`: {cure} call .allow_scan()"
-    return NoIndex(message)
+    cure = _cure(_unserved(selection), selection.mapped)
+    return NoIndex(f"no index of {mapper} serves `{asked}`: {cure}, or call .allow_scan()")
 
 
-def _fields(predicate: Predicate | None) -> Iterator[Queryable[Any]]:
-    for part in getattr(predicate, "parts", (getattr(predicate, "part", None),)):
-        if part is not None:
-            yield from _fields(part)
-    field = getattr(predicate, "field", None)
-    if field is not None:
-        yield field
+def _unserved(selection: Selection) -> Predicate | None:
+    """The part of a condition to which an index should be added."""
+    for condition in _conditions(selection.where):
+        if not isinstance(condition, Or):
+            return condition
+        for part in condition.parts:
+            side = attrs.evolve(selection, where=part, scan=False)
+            try:
+                plan_access(side)
+            except NoIndex:
+                return _unserved(side)
+    return None
+
+
+def _cure(condition: Predicate | None, mapped: MappedClass) -> str:
+    """What to declare for a condition that no index serves."""
+    field = getattr(condition, "field", None)
+    if field is None or _is_unequal(condition):
+        return "!= and ~ are served by none; add a condition that one serves"
+    column = column_of(field, mapped)
+    if isinstance(condition, Has):
+        return f"declare Lookup({field.name}) in {mapped.mapper.__name__}"
+    if column.kind.scalar is None:
+        return f"declare an index over a Computed of {field.name}"
+    return f"declare Ordered({field.name}) in {mapped.mapper.__name__}"

@@ -80,10 +80,11 @@ def encode_value(asked: object, column: Column, scalar: Scalar, value: object) -
         return scalar.order(column.norm(value) if column.norm else value)
     except ValueRefused as refused:
         message = f"`{asked!r}`, {column.name}: {_reason(column, refused)}"
-        raise UnsupportedQuery(message) from refused
-    except Exception as error:
-        message = f"`{asked!r}`, {column.name}: {type(error).__name__}: {error}"
-        raise UnsupportedQuery(message) from error
+        raise UnsupportedQuery(message) from (None if column.hidden else refused)
+    except Exception as error:  # noqa: BLE001 - the norm is the user's
+        reason = type(error).__name__ if column.hidden else f"{type(error).__name__}: {error}"
+        message = f"`{asked!r}`, {column.name}: {reason}"
+        raise UnsupportedQuery(message) from (None if column.hidden else error)
 
 
 def _reason(column: Column, refused: ValueRefused) -> str:
@@ -145,7 +146,7 @@ def _starts_with(predicate: Any, column: Column, scalar: Scalar) -> Spans:  # no
         return (Span(*prefix_bounds(prefix)),)
     except ValueRefused as refused:
         message = f"`{predicate!r}`: {_reason(column, refused)}"
-        raise UnsupportedQuery(message) from refused
+        raise UnsupportedQuery(message) from (None if column.hidden else refused)
 
 
 _SPANS: dict[type[Predicate], Callable[[Any, Column, Scalar], Spans]] = {

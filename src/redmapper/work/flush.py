@@ -18,6 +18,7 @@ import attrs
 from redmapper.errors import IdentityConflict, KeyChanged, StoreError, UnitError
 from redmapper.mapping.columns import Record
 from redmapper.mapping.mapped import KeyBytes, MappedClass
+from redmapper.mapping.scalars import shown
 from redmapper.wire import Flow
 from redmapper.work.changes import is_pending
 from redmapper.work.collect import Pending, Stored, write_of
@@ -84,8 +85,8 @@ class Flush:
                 self._take_key(each, encoded)
                 continue
             message = (
-                f"the key of {each.title} was changed to {now!r}; delete the object and add one "
-                "with the new key"
+                f"the key of {each.title} was changed to {shown(now)}; delete the object and add "
+                "one with the new key"
             )
             raise KeyChanged(message)
 

@@ -15,6 +15,7 @@ from redmapper.errors import NotFound
 from redmapper.mapping.columns import VERSION
 from redmapper.mapping.indexes import Unique
 from redmapper.mapping.mapped import KeyBytes, MappedClass
+from redmapper.mapping.scalars import shown
 from redmapper.query.query import Asked
 from redmapper.query.selection import Row, Selection
 from redmapper.wire import Flow
@@ -126,5 +127,7 @@ class Reading:
 
 def not_found(mapped: MappedClass, key: object) -> NotFound:
     """The error for a key that nothing has."""
-    message = f"there is no {mapped.domain.__name__} with key {key!r}; get() answers None instead"
+    message = (
+        f"there is no {mapped.domain.__name__} with key {shown(key)}; get() answers None instead"
+    )
     return NotFound(message, key=key)

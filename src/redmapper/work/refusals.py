@@ -8,6 +8,7 @@ from typing import TypeAlias
 from redmapper.errors import AlreadyExists, Conflict, CorruptRecord, SchemaMismatch, Stale, Taken
 from redmapper.mapping.columns import Column, Record
 from redmapper.mapping.mapped import MappedClass
+from redmapper.mapping.scalars import shown as cut
 from redmapper.work.changes import Hidden
 from redmapper.work.collect import Pending
 from redmapper.work.plan import Claim, DoubleClaim, EntityWrite, Refusal
@@ -80,7 +81,7 @@ def _stale(refusal: Refusal, pending: Pending, write: EntityWrite) -> Conflict:
         obj=_object(pending),
         key=mapped.decode_key(write.key),
         kind=refusal.kind,
-        base=_entity(mapped, write.key, write.base),
+        base=_entity(mapped, write.key, pending.tracked.base if pending.tracked else None),
         mine=_object(pending) if write.record is not None else None,
         stored=_entity(mapped, write.key, refusal.stored),
     )
@@ -99,12 +100,12 @@ def _taken_by(
     mapped, record = pending.mapped, write.record or {}
     values = tuple(_said(column, record) for column in claim.index.columns)
     value = values[0] if len(values) == 1 else values
-    shown = ", ".join(
-        f"{column.name} {Hidden() if column.hidden else said!r}"
+    what = ", ".join(
+        f"{column.name} {Hidden() if column.hidden else cut(said)}"
         for column, said in zip(claim.index.columns, values, strict=True)
     )
     message = (
-        f"{mapped.title(write.key)} can not have {shown}: "
+        f"{mapped.title(write.key)} can not have {what}: "
         f"{mapped.title(owner)}{', ' + whose + ',' if whose else ''} has it "
         f"({claim.index.index!r}); choose another value, or change the owner first"
     )

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from redmapper.errors import ConcurrentUse, ReadOnlyUnit, UnitActive, UnitClosed, UnitError
 from redmapper.mapping.mapped import KeyBytes, MappedClass, version_of
+from redmapper.mapping.scalars import shown
 from redmapper.query.query import Asked, QueryBase
 from redmapper.wire import Flow
 from redmapper.work.changes import Change, change_of, deletion, field_changes
@@ -171,8 +172,8 @@ class UnitBase:
             raise UnitError(message)
         if mapped.key_of(new) != mapped.key_of(tracked.obj):
             message = (
-                f"replace: the new object's key is {mapped.key_of(new)!r}, but it shall replace "
-                f"{tracked.title}; delete that, and add the new one"
+                f"replace: the new object's key is {shown(mapped.key_of(new))}, but it shall "
+                f"replace {tracked.title}; delete that, and add the new one"
             )
             raise UnitError(message)
 

@@ -11,9 +11,9 @@ import redis
 import redis.asyncio
 
 from redmapper.errors import ConnectionLost, StoreError
-from redmapper.faces.exchange import PATIENCE, PAUSES, accepted, broken, packed, unknown_script
+from redmapper.faces.exchange import PATIENCE, PAUSES, accepted, failure, packed, unknown_script
 from redmapper.faces.observe import Observer
-from redmapper.faces.redis_errors import lost, translated, unresolved
+from redmapper.faces.redis_errors import unresolved
 from redmapper.faces.sync.runner import MemoryRunner
 from redmapper.wire import Batch, Flow, Reply
 
@@ -99,7 +99,7 @@ class AsyncServerRunner:
         try:
             connection = await pool.get_connection()  # type: ignore[no-untyped-call]
         except (redis.RedisError, OSError) as error:
-            raise (lost(error, sent=False) if broken(error) else translated(error)) from error
+            raise failure(error, sent=False) from error
         try:
             replies = await self._ask(connection, batch, in_full=False)
             if unknown_script(replies):
@@ -108,7 +108,7 @@ class AsyncServerRunner:
             # Replies may be under way that the next to use this link would take for its own.
             await connection.disconnect(nowait=True)
             if isinstance(error, (redis.RedisError, OSError)):
-                raise lost(error, sent=True) from error
+                raise failure(error, sent=True) from error
             raise
         finally:
             await pool.release(connection)

@@ -11,9 +11,9 @@ import attrs
 import redis
 
 from redmapper.errors import ConnectionLost, StoreError
-from redmapper.faces.exchange import PATIENCE, PAUSES, accepted, broken, packed, unknown_script
+from redmapper.faces.exchange import PATIENCE, PAUSES, accepted, failure, packed, unknown_script
 from redmapper.faces.observe import Observer
-from redmapper.faces.redis_errors import lost, translated, unresolved
+from redmapper.faces.redis_errors import unresolved
 from redmapper.wire import Batch, Flow, Reply
 from redmapper.work.strategy import IndexStrategy
 
@@ -118,7 +118,7 @@ class ServerRunner:
         try:
             connection = pool.get_connection()
         except (redis.RedisError, OSError) as error:
-            raise (lost(error, sent=False) if broken(error) else translated(error)) from error
+            raise failure(error, sent=False) from error
         try:
             replies = self._ask(connection, batch, in_full=False)
             if unknown_script(replies):
@@ -127,7 +127,7 @@ class ServerRunner:
             # Replies may be under way that the next to use this link would take for its own.
             connection.disconnect()  # type: ignore[no-untyped-call]
             if isinstance(error, (redis.RedisError, OSError)):
-                raise lost(error, sent=True) from error
+                raise failure(error, sent=True) from error
             raise
         finally:
             pool.release(connection)
