@@ -39,8 +39,10 @@ except ImportError as missing:
 # --- the rooms -----------------------------------------------------------------------------------
 
 ROOMS = (
+    "pieces",
     "registering",
     "shapes",
+    "texts",
     "tracking",
     "values",
 )
@@ -49,6 +51,10 @@ pytest.register_assert_rewrite(*(f"{__name__}.{room}" for room in ROOMS))
 from redmapper.testing.conformance.faces import (
     OpenStore,
     store_opener,
+)
+from redmapper.testing.conformance.pieces import (
+    TestPieces,
+    TestPiecesOfTwo,
 )
 from redmapper.testing.conformance.registering import (
     TestAdd,
@@ -63,6 +69,10 @@ from redmapper.testing.conformance.registering import (
 from redmapper.testing.conformance.shapes import (
     TestShapes,
     TestShapesAtWork,
+)
+from redmapper.testing.conformance.texts import (
+    TestRefusedValues,
+    TestTexts,
 )
 from redmapper.testing.conformance.tracking import (
     TestChanges,
@@ -88,9 +98,12 @@ __all__ = [
     "TestKeys",
     "TestMany",
     "TestNested",
+    "TestPieces",
+    "TestPiecesOfTwo",
     "TestPut",
     "TestRefresh",
     "TestRefusedObjects",
+    "TestRefusedValues",
     "TestReplace",
     "TestReplacement",
     "TestSameValues",
@@ -98,6 +111,7 @@ __all__ = [
     "TestShapes",
     "TestShapesAtWork",
     "TestStates",
+    "TestTexts",
     "TestUntrack",
     "TestValues",
     "TestVersions",
