@@ -407,5 +407,5 @@ def _cure(condition: Predicate | None, mapped: MappedClass) -> str:
     if isinstance(condition, Has):
         return f"declare Lookup({field.name}) in {mapped.mapper.__name__}"
     if column.kind.scalar is None:
-        return f"index a Computed of {field.name} instead"
+        return f"declare an index over a Computed of {field.name}"
     return f"declare Ordered({field.name}) in {mapped.mapper.__name__}"
