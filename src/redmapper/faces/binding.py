@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 import time
 import warnings
+from types import FrameType
 from typing import Any
 
 import attrs
@@ -115,6 +117,18 @@ def check_client(client: object, wanted: type, other: type, face: str) -> None:
         raise MappingError(message)
 
 
+def _warn_user(message: str) -> None:
+    """Warn of the line in the user's code, however deep below it we are."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - what warnings does itself
+    while frame is not None and frame.f_globals.get("__name__", "").startswith("redmapper."):
+        frame = frame.f_back
+    if frame is not None:
+        name = frame.f_globals.get("__name__")
+        warnings.warn_explicit(
+            message, UserWarning, frame.f_code.co_filename, frame.f_lineno, module=name
+        )
+
+
 class StoreBase:
     """A registry bound to one partition of one place; what needs no server, and no waiting."""
 
@@ -129,7 +143,7 @@ class StoreBase:
             strategy=self._strategy,
             keys=KeyMaker(self._strategy, os.urandom, time.time),
             new_version=lambda: token(os.urandom).encode(),
-            warn=lambda message: warnings.warn(message, UserWarning, stacklevel=6),
+            warn=_warn_user,
         )
 
     @property

@@ -44,8 +44,10 @@ class Pending:
     def blind(self) -> bool:
         """Whether it is written over whatever stands there."""
         tracked = self.tracked
-        if tracked is None or tracked.over_any or tracked.over_version is not None:
+        if tracked is None:
             return True
+        if tracked.over_any or tracked.over_version is not None:
+            return tracked.key is not None  # one that waits for a number can only be inserted
         return self.mapped.conflict == "overwrite" and tracked.base is not None
 
 

@@ -59,7 +59,10 @@ class Overlay:
         """Objects of the stored rows and of the matching pending ones, ordered and cut."""
         encode = sort_key(selection.order, self.mapped)
         entries: list[tuple[bytes, Tracked | Row]] = [(encode(row), row) for row in rows]
-        for tracked, record in self.matching(selection):
+        matching = self.matching(selection)
+        if selection.order.key_descending:
+            matching.reverse()  # those that wait for numbers get them in their order
+        for tracked, record in matching:
             entries.append((encode((tracked.key, record)), tracked))
         entries.sort(key=lambda entry: entry[0])
         first = (found for _, found in entries[: selection.limit])

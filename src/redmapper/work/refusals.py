@@ -13,6 +13,9 @@ from redmapper.work.changes import Hidden
 from redmapper.work.collect import Pending
 from redmapper.work.plan import Claim, DoubleClaim, EntityWrite, Refusal
 
+MOST_DIFFERENCES = 3
+"""Changed fields that a message shows."""
+
 Writes: TypeAlias = Mapping[int, tuple[Pending, EntityWrite]]
 
 
@@ -100,10 +103,7 @@ def _taken_by(
     mapped, record = pending.mapped, write.record or {}
     values = tuple(_said(column, record) for column in claim.index.columns)
     value = values[0] if len(values) == 1 else values
-    what = ", ".join(
-        f"{column.name} {Hidden() if column.hidden else cut(said)}"
-        for column, said in zip(claim.index.columns, values, strict=True)
-    )
+    what = ", ".join(f"{column.name} {_shown(column, record)}" for column in claim.index.columns)
     message = (
         f"{mapped.title(write.key)} can not have {what}: "
         f"{mapped.title(owner)}{', ' + whose + ',' if whose else ''} has it "
@@ -126,15 +126,27 @@ def _said(column: Column, record: Record) -> object:
 
 
 def _difference(mapped: MappedClass, write: EntityWrite, stored: Record | None) -> str:
-    """What somebody else changed, in a few words."""
+    """What somebody else changed, in a few words: `(name 'Ann' -> 'Bob')`."""
     if write.base is None or stored is None:
         return ""
-    names = [
-        each.name
+    changed = [
+        f"{each.name} {_shown(each.column, write.base)} -> {_shown(each.column, stored)}"
         for each in mapped.attributes
         if write.base.get(each.column.stored) != stored.get(each.column.stored)
     ]
-    return f" ({', '.join(names)})" if names else ""
+    if len(changed) > MOST_DIFFERENCES:
+        changed[MOST_DIFFERENCES:] = [f"and {len(changed) - MOST_DIFFERENCES} more"]
+    return f" ({', '.join(changed)})" if changed else ""
+
+
+def _shown(column: Column, record: Record) -> str:
+    """A field's value as a message shows it."""
+    if column.hidden:
+        return repr(Hidden())
+    try:
+        return cut(_said(column, record))
+    except Exception:  # noqa: BLE001 - a converter's hooks raise what they like
+        return cut(record.get(column.stored))
 
 
 def _object(pending: Pending) -> object:
