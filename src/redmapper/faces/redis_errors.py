@@ -35,6 +35,7 @@ _WORDS: tuple[tuple[str, type[StoreError], str], ...] = (
     ("WRONGTYPE", ForeignType, "a key of ours holds another type; remove or rename it"),
     ("NOREPLICAS", NotDurable, "attach replicas, or lower min-replicas-to-write"),
     ("MISCONF", StoreReadOnly, "the server can not save to disk; mend that first"),
+    ("Protocol error: unauthenticated", StoreError, "give the right user name and password"),
     ("BUSY", StoreError, "another script is running; try again shortly"),
 )
 """By the first word of the server's text, which a script's error begins with as well."""

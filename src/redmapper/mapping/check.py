@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from redmapper.errors import MappingError
-from redmapper.mapping.columns import agrees
+from redmapper.mapping.columns import agrees, without_none
 from redmapper.mapping.fields import Computed, Field, Key, Queryable
 from redmapper.mapping.indexes import Index, Lookup, Ordered
 from redmapper.mapping.mapper import Declared, Mapper
@@ -127,10 +127,11 @@ def _check_omitted(declared: Declared, where: str) -> None:
 def check_annotation(declared: Queryable[Any], actual: object, where: str) -> None:
     """`Field[T]` must say what the class says; `Key[T]` fits `T | None` too."""
     if not agrees(declared.annotation, actual, key=isinstance(declared, Key)):
+        cure = without_none(actual)[0] if isinstance(declared, Key) else actual
         message = (
             f"{where}.{declared.name}: declared as {_spelled(declared.annotation)}, "
             f"but the class says {_spelled(actual)}; write {type(declared).__name__}"
-            f"[{_spelled(actual)}]()"
+            f"[{_spelled(cure)}]()"
         )
         raise MappingError(message)
 

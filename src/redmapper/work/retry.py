@@ -31,7 +31,8 @@ class Retry:
         Raises the conflict where there shall be no further attempt.
         """
         self.made += 1
-        standing = () if isinstance(conflict, Stale) else _what(conflict)
+        stale = any(isinstance(each, Stale) for each in conflict.violations)
+        standing = () if stale else tuple(map(_what, conflict.violations))
         if self.made >= self.attempts or (standing and standing == self.last):
             raise conflict
         self.last = standing

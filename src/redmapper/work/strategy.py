@@ -21,10 +21,11 @@ conformance suite. The contract:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import attrs
 
+from redmapper.errors import MappingError
 from redmapper.mapping.columns import Record
 from redmapper.mapping.indexes import Index
 from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
@@ -46,15 +47,25 @@ class Capabilities:
     server: bool
 
 
+def _named(_: object, what: attrs.Attribute[Any], name: object) -> None:
+    """A namespace or a partition has a name: text of at least one character, in UTF-8."""
+    if name is None and what.name == "partition":
+        return
+    if not isinstance(name, str) or not name or name.encode(errors="ignore").decode() != name:
+        message = f"{name!r} can not name a {what.name}: it must be text, and not empty"
+        raise MappingError(message)
+
+
 @attrs.frozen
 class Place:
     """Where a bound strategy keeps its data: a namespace, and a partition of it.
 
-    `random` gives that many random bytes; `clock` the seconds since the epoch.
+    `random` gives that many random bytes; `clock` the seconds since the epoch. Raises MappingError
+    for a name that is none.
     """
 
-    namespace: str
-    partition: str | None
+    namespace: str = attrs.field(validator=_named)
+    partition: str | None = attrs.field(validator=_named)
     random: Callable[[int], bytes] = attrs.field(repr=False)
     clock: Callable[[], float] = attrs.field(repr=False)
 

@@ -36,6 +36,9 @@ from redmapper.strategies.lua.scripts import FIND
 from redmapper.wire import Argument, Batch, Flow, Reply, call
 from redmapper.work.refusals import schema_mismatch
 
+RUN = 4_000
+"""Values of one command at most: Lua's `unpack` fails at 8,000."""
+
 STEP = 1_000
 """Rows read in one step."""
 
@@ -130,9 +133,11 @@ class Reading:
             for value in source.values:
                 key = self.keyspace.lookup(self.mapped, source.index, value)
                 yield ["set", _position(keys, key, "set")]
-        elif isinstance(source, ByUnique) and source.values:
+        elif isinstance(source, ByUnique):
             key = self.keyspace.index(self.mapped, source.index)
-            yield ["owners", _position(keys, key, "hash"), len(source.values), *source.values]
+            for start in range(0, len(source.values), RUN):
+                run = source.values[start : start + RUN]
+                yield ["owners", _position(keys, key, "hash"), len(run), *run]
 
     def _sorted(self, source: ByOrdered, keys: dict[bytes, str]) -> Iterator[list[Argument]]:
         index = source.index

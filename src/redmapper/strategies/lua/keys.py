@@ -17,21 +17,13 @@ from __future__ import annotations
 
 import attrs
 
-from redmapper.errors import MappingError
 from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
 from redmapper.work.strategy import Place
 
 
 def _spelled(name: str, special: str) -> bytes:
     """A namespace or partition with these characters escaped, `%` itself among them."""
-    if not name:
-        message = "a namespace or a partition needs a name of at least one character"
-        raise MappingError(message)
-    try:
-        return "".join(f"%{ord(c):02X}" if c in special else c for c in name).encode()
-    except UnicodeEncodeError as error:
-        message = f"{name!r} can not name a namespace or a partition: {error}"
-        raise MappingError(message) from error
+    return "".join(f"%{ord(c):02X}" if c in special else c for c in name).encode()
 
 
 @attrs.frozen

@@ -11,7 +11,7 @@ The key of an entity is in the name of its Redis key, so the hash does not repea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from redmapper.mapping.columns import Record
 from redmapper.mapping.mapped import KeyBytes, MappedClass
@@ -23,20 +23,21 @@ MOST = 512
 
 def cut(record: Record, mapped: MappedClass) -> Record:
     """A record as the fields of its hash."""
-    own = mapped.key.attribute.column.stored
-    if max(map(len, record.values()), default=0) <= PIECE:
-        return {name: value for name, value in record.items() if name != own}
-    return dict(_pieces((name, value) for name, value in record.items() if name != own))
+    fields = dict(record)
+    fields.pop(mapped.key.attribute.column.stored, None)
+    for name in [name for name, value in fields.items() if PIECE < len(value) <= MOST]:
+        fields |= _pieces(name, fields[name])
+    return fields
 
 
-def _pieces(fields: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
-    for name, value in fields:
-        if not PIECE < len(value) <= MOST:
-            yield name, value
-            continue
-        yield name, value[:PIECE]
-        for number, start in enumerate(range(PIECE, len(value), PIECE), start=1):
-            yield b"%b:%d" % (name, number), value[start : start + PIECE]
+def _pieces(name: bytes, value: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The pieces of a value; just itself where it is short enough, or too long to be cut."""
+    if not PIECE < len(value) <= MOST:
+        yield name, value
+        return
+    yield name, value[:PIECE]
+    for number, start in enumerate(range(PIECE, len(value), PIECE), start=1):
+        yield b"%b:%d" % (name, number), value[start : start + PIECE]
 
 
 def cut_field(name: bytes, value: bytes | None) -> Iterator[tuple[bytes, bytes | None]]:
@@ -44,7 +45,7 @@ def cut_field(name: bytes, value: bytes | None) -> Iterator[tuple[bytes, bytes |
     if value is None:
         yield name, None
         return
-    pieces = list(_pieces([(name, value)]))
+    pieces = list(_pieces(name, value))
     yield from pieces
     if len(pieces[-1][1]) == PIECE:
         yield b"%b:%d" % (name, len(pieces)), None
