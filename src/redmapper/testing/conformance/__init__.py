@@ -39,22 +39,60 @@ except ImportError as missing:
 # --- the rooms -----------------------------------------------------------------------------------
 
 ROOMS = (
+    "committing",
+    "conflicts",
+    "living",
+    "overlays",
     "pieces",
+    "queries",
     "registering",
+    "schemas",
+    "sequences",
     "shapes",
     "texts",
     "tracking",
+    "uniques",
     "values",
 )
 pytest.register_assert_rewrite(*(f"{__name__}.{room}" for room in ROOMS))
 
+from redmapper.testing.conformance.committing import (
+    TestCommit,
+    TestMiddle,
+)
+from redmapper.testing.conformance.conflicts import (
+    TestFieldsPolicy,
+    TestOverwritePolicy,
+    TestPickling,
+    TestTransact,
+    TestVersionPolicy,
+)
 from redmapper.testing.conformance.faces import (
     OpenStore,
     store_opener,
 )
+from redmapper.testing.conformance.living import (
+    TestKindsOfUnits,
+    TestPartitions,
+    TestSecrets,
+    TestStores,
+    TestUnits,
+)
+from redmapper.testing.conformance.overlays import (
+    TestOverlay,
+)
 from redmapper.testing.conformance.pieces import (
     TestPieces,
     TestPiecesOfTwo,
+)
+from redmapper.testing.conformance.queries import (
+    TestComposites,
+    TestConditions,
+    TestOrder,
+    TestQueriesOnUnits,
+    TestReadable,
+    TestRefusedQueries,
+    TestWindow,
 )
 from redmapper.testing.conformance.registering import (
     TestAdd,
@@ -65,6 +103,15 @@ from redmapper.testing.conformance.registering import (
     TestReplace,
     TestReplacement,
     TestUntrack,
+)
+from redmapper.testing.conformance.schemas import (
+    TestOlderRecords,
+    TestSchemas,
+    TestUnknownFields,
+)
+from redmapper.testing.conformance.sequences import (
+    TestMadeKeys,
+    TestSequences,
 )
 from redmapper.testing.conformance.shapes import (
     TestShapes,
@@ -82,6 +129,12 @@ from redmapper.testing.conformance.tracking import (
     TestStates,
     TestVersions,
 )
+from redmapper.testing.conformance.uniques import (
+    TestHandOver,
+    TestTaken,
+    TestUniqueValues,
+    TestViolations,
+)
 from redmapper.testing.conformance.values import (
     TestNested,
     TestSameValues,
@@ -93,27 +146,56 @@ __all__ = [
     "OpenStore",
     "TestAdd",
     "TestChanges",
+    "TestCommit",
+    "TestComposites",
+    "TestConditions",
     "TestDelete",
+    "TestFieldsPolicy",
+    "TestHandOver",
     "TestIdentity",
     "TestKeys",
+    "TestKindsOfUnits",
+    "TestMadeKeys",
     "TestMany",
+    "TestMiddle",
     "TestNested",
+    "TestOlderRecords",
+    "TestOrder",
+    "TestOverlay",
+    "TestOverwritePolicy",
+    "TestPartitions",
+    "TestPickling",
     "TestPieces",
     "TestPiecesOfTwo",
     "TestPut",
+    "TestQueriesOnUnits",
+    "TestReadable",
     "TestRefresh",
     "TestRefusedObjects",
+    "TestRefusedQueries",
     "TestRefusedValues",
     "TestReplace",
     "TestReplacement",
     "TestSameValues",
     "TestScalars",
+    "TestSchemas",
+    "TestSecrets",
+    "TestSequences",
     "TestShapes",
     "TestShapesAtWork",
     "TestStates",
+    "TestStores",
+    "TestTaken",
     "TestTexts",
+    "TestTransact",
+    "TestUniqueValues",
+    "TestUnits",
+    "TestUnknownFields",
     "TestUntrack",
     "TestValues",
+    "TestVersionPolicy",
     "TestVersions",
+    "TestViolations",
+    "TestWindow",
     "store_opener",
 ]
