@@ -166,6 +166,12 @@ class StoreBase:
             message = f"{self!r} is closed; make another"
             raise StoreError(message)
 
+    def _require_partition(self, name: object) -> None:
+        self._require_open()
+        if name is None:
+            message = "partition(None): a partition has a name; the store itself is without one"
+            raise MappingError(message)
+
     def _reading_unit(self) -> UnitBase:
         """A unit for one reading without a unit: nothing of it is kept."""
         unit = UnitBase(self._session, UnitOptions(read_only=True))

@@ -74,7 +74,7 @@ class AsyncStore(StoreBase, AsyncReads):
 
     def partition(self, name: str) -> AsyncStore:
         """The same store on a hash tag of its own; its entities are seen nowhere else."""
-        self._require_open()
+        self._require_partition(name)
         found = self._partitions.get(name)
         if found is None:
             found = AsyncStore.__new__(AsyncStore)

@@ -69,7 +69,7 @@ class Store(StoreBase, Reads):
 
     def partition(self, name: str) -> Store:
         """The same store on a hash tag of its own; its entities are seen nowhere else."""
-        self._require_open()
+        self._require_partition(name)
         found = self._partitions.get(name)
         if found is None:
             found = Store.__new__(Store)
