@@ -6,7 +6,10 @@ carries an error of redis-py: those are translated where they arise (see `faces.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
+
+Fact: TypeAlias = Any
+"""An entity, a key or a value: of whatever class the user has."""
 
 
 class RedmapperError(Exception):
@@ -46,7 +49,7 @@ class MultipleResults(QueryError):
 class NotFound(QueryError):
     """Nothing has the key. Use `get`, which answers None, where absence is normal."""
 
-    def __init__(self, message: str, *, key: object = None) -> None:
+    def __init__(self, message: str, *, key: Fact = None) -> None:
         super().__init__(message)
         self.key = key
 
@@ -100,7 +103,7 @@ class NotMapped(UnitError):
 class ValueRefused(RedmapperError):
     """A value can not be stored or indexed; `path` says where it stands. Change the value."""
 
-    def __init__(self, message: str, *, path: str = "", value: object = None) -> None:
+    def __init__(self, message: str, *, path: str = "", value: Fact = None) -> None:
         super().__init__(f"{path}: {message}" if path else message)
         self.reason = message
         self.path = path
@@ -128,7 +131,7 @@ class Conflict(RedmapperError):
     Mend the objects and commit again, or run the work in `store.transact`.
     """
 
-    def __init__(self, message: str, *, obj: object = None, key: object = None) -> None:
+    def __init__(self, message: str, *, obj: Fact = None, key: Fact = None) -> None:
         super().__init__(message)
         self.obj = obj
         self.key = key
@@ -143,7 +146,7 @@ class AlreadyExists(Conflict):
     """
 
     def __init__(
-        self, message: str, *, obj: object = None, key: object = None, stored: object = None
+        self, message: str, *, obj: Fact = None, key: Fact = None, stored: Fact = None
     ) -> None:
         super().__init__(message, obj=obj, key=key)
         self.stored = stored
@@ -162,11 +165,11 @@ class Taken(Conflict):
         self,
         message: str,
         *,
-        obj: object = None,
-        key: object = None,
+        obj: Fact = None,
+        key: Fact = None,
         index: str = "",
-        value: object = None,
-        owner: object = None,
+        value: Fact = None,
+        owner: Fact = None,
     ) -> None:
         super().__init__(message, obj=obj, key=key)
         self.index = index
@@ -188,12 +191,12 @@ class Stale(Conflict):
         self,
         message: str,
         *,
-        obj: object = None,
-        key: object = None,
+        obj: Fact = None,
+        key: Fact = None,
         kind: str = "changed",
-        base: object = None,
-        mine: object = None,
-        stored: object = None,
+        base: Fact = None,
+        mine: Fact = None,
+        stored: Fact = None,
     ) -> None:
         super().__init__(message, obj=obj, key=key)
         self.kind = kind

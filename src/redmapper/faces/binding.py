@@ -11,6 +11,8 @@ from types import FrameType
 from typing import Any
 
 import attrs
+import redis
+import redis.asyncio
 
 from redmapper.errors import MappingError, StoreError
 from redmapper.faces.observe import Observer
@@ -101,6 +103,9 @@ def check_client(client: object, wanted: type, other: type, face: str) -> None:
         message = (
             f"{face} can not use {type(client).__module__}.{type(client).__name__}; use {cure}"
         )
+        raise MappingError(message)
+    if isinstance(client, (redis.RedisCluster, redis.asyncio.RedisCluster)):
+        message = f"{face} does not serve a RedisCluster yet; pass the client of one node"
         raise MappingError(message)
     if not isinstance(client, wanted):
         message = (

@@ -21,7 +21,11 @@ _KINDS: tuple[tuple[type[theirs.RedisError], type[StoreError], str], ...] = (
         "nothing was written; raise maxmemory or delete entities",
     ),
     (theirs.ReadOnlyError, StoreReadOnly, "give the store the primary's address to write"),
-    (theirs.MovedError, SlotMoving, "give the store a RedisCluster client"),
+    (
+        theirs.MovedError,
+        SlotMoving,
+        "give the store the address of the node that serves the partition",
+    ),
     (theirs.AskError, SlotMoving, "try again shortly"),
     (theirs.TryAgainError, SlotMoving, "try again shortly"),
     (theirs.ClusterDownError, SlotMoving, "try again shortly"),

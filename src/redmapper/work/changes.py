@@ -33,10 +33,10 @@ class Change:
     """
 
     kind: str
-    obj: object = attrs.field(eq=id, repr=False)
-    key: object
-    base: object = attrs.field(eq=id, repr=False)
-    fields: dict[str, tuple[object, object]]
+    obj: Any = attrs.field(eq=id, repr=False)
+    key: Any
+    base: Any = attrs.field(eq=id, repr=False)
+    fields: dict[str, tuple[Any, Any]]
 
 
 def field_changes(tracked: Tracked) -> FieldChanges:
