@@ -109,9 +109,6 @@ class ValueRefused(RedmapperError):
         self.path = path
         self.value = value
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (type(self), (self.reason,), self.__dict__ | {"args": self.args})
-
 
 class ValidationFailed(ValueRefused):
     """attrs' own validators refused a value at commit. Change the value it names."""

@@ -60,8 +60,6 @@ class Attribute:
             return self.default.factory()
         if self.default is not attrs.NOTHING:
             return self.default
-        if self.column.kind.optional:
-            return None
         message = f"the stored record has no field {self.name!r}, which has no default"
         raise CorruptRecord(message)
 

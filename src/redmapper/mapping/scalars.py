@@ -50,9 +50,9 @@ class Scalar:
 
     name: str
     type: type
-    encode: Callable[[Any], bytes]
-    decode: Callable[[bytes], Any]
-    order: Callable[[Any], bytes]
+    encode: Callable[[Any], bytes] = attrs.field(repr=False)
+    decode: Callable[[bytes], Any] = attrs.field(repr=False)
+    order: Callable[[Any], bytes] = attrs.field(repr=False)
     none: bytes
     width: int
     tail: str | None

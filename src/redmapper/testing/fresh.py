@@ -78,8 +78,7 @@ def stores(
         def test_a_name_is_taken_once(store):
             ...
 
-    With `request.param.open_async()`, under `async with`, the fixture gives an `AsyncStore`. Outside
-    pytest:
+    With `async with request.param.open_async()` the fixture gives an `AsyncStore`. Outside pytest:
 
         for place in stores(registry):
             with place.open() as store:
@@ -105,7 +104,7 @@ def _open(place: FreshStore) -> Iterator[Store]:
         store.close()
         if place.url != MEMORY:
             store._runner.run(remove(namespace))  # noqa: SLF001 - faces carry flows
-            store._runner.close()  # noqa: SLF001 - the removal has opened a link again
+            store._runner.close()  # noqa: SLF001 - faces carry flows
 
 
 @asynccontextmanager
@@ -118,7 +117,7 @@ async def _open_async(place: FreshStore) -> AsyncIterator[AsyncStore]:
         await store.close()
         if place.url != MEMORY:
             await store._runner.run(remove(namespace))  # noqa: SLF001 - faces carry flows
-            await store._runner.close()  # noqa: SLF001 - the removal has opened a link again
+            await store._runner.close()  # noqa: SLF001 - faces carry flows
 
 
 def _namespace() -> str:
@@ -130,7 +129,7 @@ def _strategy(place: FreshStore) -> IndexStrategy | None:
 
 
 def remove(namespace: str) -> Flow[None]:
-    """Delete every key of a namespace, which must not hold `*`, `?`, `[` or `\\`, and no other."""
+    """Delete every key of a namespace of letters, digits and `-`, and no other."""
     home = f"{{{namespace}}}".encode()
     for pattern in (f"{{{namespace}}}*", f"{{{namespace}:*"):
         cursor: bytes | int = 0

@@ -323,7 +323,11 @@ def refusals_of(compiled: Compiled, violations: list[Reply]) -> tuple[Refusal, .
         names = list(compiled.keys)
         found = [(names[int(at) - 1], kind.decode()) for _, at, kind in foreign]
         raise foreign_types(found, frozenset(compiled.hidden))
-    return tuple(_refusal(compiled, each) for each in violations)
+    refusals = [_refusal(compiled, each) for each in violations]
+    # Claims are checked an index at a time; they are told in the order of the plan.
+    said = {id(claim): place for place, claim in enumerate(compiled.plan.claims)}
+    refusals.sort(key=lambda refusal: said.get(id(refusal.claim), -1))
+    return tuple(refusals)
 
 
 def _refusal(compiled: Compiled, violation: Reply) -> Refusal:

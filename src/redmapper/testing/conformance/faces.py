@@ -25,7 +25,7 @@ class OpenStore(Protocol):
     The options are those of a store: `on_batch`, `echo`.
     """
 
-    def __call__(self, registry: MapperRegistry, **options: Any) -> Store:  # noqa: ANN401
+    def __call__(self, registry: MapperRegistry, **options: Any) -> Store:  # noqa: ANN401 - options of a store
         """A store over this registry."""
         ...
 
@@ -40,7 +40,7 @@ def store_opener(make: Callable[..., Store | AsyncStore]) -> Iterator[OpenStore]
     with ExitStack() as closing:
         loop: list[Loop] = []
 
-        def open_store(registry: MapperRegistry, **options: Any) -> Store:  # noqa: ANN401
+        def open_store(registry: MapperRegistry, **options: Any) -> Store:  # noqa: ANN401 - options of a store
             store = make(registry, **options)
             if isinstance(store, AsyncStore):
                 if not loop:
@@ -90,7 +90,7 @@ class Blocking:
     What is a coroutine there runs on the loop while the caller waits; the rest is called as it is.
     """
 
-    def __init__(self, wrapped: Any, loop: Loop) -> None:  # noqa: ANN401 - see the class
+    def __init__(self, wrapped: Any, loop: Loop) -> None:  # noqa: ANN401 - of either face
         self._wrapped = wrapped
         self._loop = loop
 
@@ -99,17 +99,17 @@ class Blocking:
         if not callable(found):
             return found
 
-        def call(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - any verb
+        def call(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - options of a store
             answer = found(*arguments, **options)
             return self._adapted(self._loop.run(answer) if inspect.iscoroutine(answer) else answer)
 
         return call
 
-    def _adapted(self, answer: Any) -> Any:  # noqa: ANN401 - what any verb answers
+    def _adapted(self, answer: Any) -> Any:  # noqa: ANN401 - any verb
         adapted = isinstance(answer, (AsyncStore, AsyncUnitOfWork, AsyncQuery))
         return Blocking(answer, self._loop) if adapted else answer
 
-    def transact(self, work: Callable[[Any], Result], **options: Any) -> Result:  # noqa: ANN401
+    def transact(self, work: Callable[[Any], Result], **options: Any) -> Result:  # noqa: ANN401 - options of a store
         """As `Store.transact`; `work` runs in a thread, where it may wait for the loop."""
 
         async def apart(unit: AsyncUnitOfWork) -> Result:

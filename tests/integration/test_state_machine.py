@@ -1,0 +1,687 @@
+"""The whole unit of work as a state machine: memory held against Lua, and Lua against its records.
+
+Two *worlds*, a memory store and a store on a server, live through the same steps. Each has two
+stores over one partition and a unit on each store, so that every commit may find that the other
+unit was there before. What a step gives (results, states, errors with all they say) must be the
+same in both worlds. After every commit the partition on the server is compared with one rebuilt
+from its records alone (`rebuild`), and a commit that failed must have left the data as it was.
+
+Without further words the same cases are run each time, on one server. `HYPOTHESIS_PROFILE=long`
+looks for new ones, on every server, in `STATE_MACHINE_ROUNDS` of `STATE_MACHINE_EXAMPLES` each.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import os
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import attrs
+import pytest
+import redis
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    multiple,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from rebuild import complaints, data_of, read_partition
+from redmapper import (
+    Computed,
+    Conflict,
+    Field,
+    Key,
+    Lookup,
+    Mapper,
+    MapperRegistry,
+    MemoryIndexStrategy,
+    Ordered,
+    RedmapperError,
+    Store,
+    Unique,
+    UnitOfWork,
+)
+from servers import Pool, find_servers
+
+# --- what is stored ----------------------------------------------------------------------------
+
+
+@attrs.define
+class Thing:
+    """What the entities of all three policies have in common."""
+
+    email: str | None = None
+    shelf: str | None = None
+    slot: int | None = None
+    city: str | None = None
+    tags: list[str] = attrs.field(factory=list)
+    age: int | None = 7
+    name: str = ""
+    text: str = ""
+    price: Decimal | None = None
+    seen: datetime | None = None
+    meta: dict[str, list[int]] = attrs.field(factory=dict)
+
+
+@attrs.define
+class Strict(Thing):
+    """Any change by somebody else is a conflict; keys from a sequence."""
+
+    id: int | None = None
+
+
+@attrs.define
+class Merging(Thing):
+    """Disjoint edits both land; keys of any text."""
+
+    id: str = ""
+
+
+@attrs.define
+class Lasting(Thing):
+    """The last write wins; keys of a fixed length."""
+
+    id: UUID = attrs.field(factory=lambda: UUID(int=0))
+
+
+def mapper_of(domain: type, key: Key[Any], conflict: str) -> type[Mapper[Any]]:
+    """A mapper with every kind of index there is, the same for each class."""
+
+    class Described(Mapper[domain], conflict=conflict):  # type: ignore[valid-type]
+        id = key
+        email = Field[str | None](norm=str.casefold)
+        shelf = Field[str | None]()
+        slot = Field[int | None]()
+        city = Field[str | None]()
+        tags = Field[list[str]]()
+        age = Field[int | None]()
+        name = Field[str](norm=str.casefold)
+        text = Field[str]()
+        price = Field[Decimal | None]()
+        seen = Field[datetime | None]()
+        initial = Computed[str | None](lambda thing: thing.text[:1] or None)
+        many = Computed[int](lambda thing: len(thing.tags) + (thing.slot or 0))
+
+        by_email = Unique(email)
+        by_place = Unique(shelf, slot, nulls=True)
+        by_city = Lookup(city)
+        by_tag = Lookup(tags)
+        by_city_tag = Lookup(city, tags)
+        by_initial = Lookup(initial)
+        by_name = Ordered(name)
+        by_text = Ordered(text)
+        by_city_age = Ordered(city, age.desc())
+        by_price_seen = Ordered(price.desc(), seen)
+        by_many = Ordered(many.desc())
+
+    Described.__name__ = f"{domain.__name__}s"
+    return Described
+
+
+REGISTRY = MapperRegistry(
+    mapper_of(Strict, Key[int](), "version"),
+    mapper_of(Merging, Key[str](), "fields"),
+    mapper_of(Lasting, Key[UUID](), "overwrite"),
+)
+CLASSES = (Strict, Merging, Lasting)
+
+# --- what may stand in a field -----------------------------------------------------------------
+
+EAST, WEST = timezone(timedelta(hours=5)), timezone(timedelta(hours=-8))
+LENGTHS = (0, 1, 63, 64, 65, 127, 128, 129, 192, 511, 512, 513, 600)
+POOLS: dict[str, list[Any]] = {
+    "email": [None, "a@x", "A@X", "b@x", "ss@x", "ß@x", "c" * 70 + "@X"],
+    "shelf": [None, "a", "a|b", "a\0", "ä"],
+    "slot": [None, 1, 2, -3],
+    "city": [None, "", "Rom", "Rom\0", "ÖÖ"],
+    "tags": [[], ["x"], ["x", "y"], ["y", "x", "y"], ["x\0", ""], ["t" * 300]],
+    "age": [None, 0, 7, -7, 10**30, 2**53, 2**53 + 1],
+    "name": ["", "Bo", "bo", "BO", "ß", "SS", "N" * 64, "N" * 65, "n" * 65, "É" * 40],
+    "text": [
+        *("t" * length for length in LENGTHS),
+        "é" * 32,
+        "u" * 128,
+        "\0",
+        "🙂" * 130,
+        "\ud800",
+    ],
+    "price": [None, Decimal("1.0"), Decimal("1.00"), Decimal(-2), Decimal("1E+40"), Decimal(0)],
+    "seen": [
+        None,
+        datetime(2020, 1, 1),
+        datetime(2020, 1, 1, 0, 0, 0, 1),
+        datetime(2020, 1, 1, tzinfo=UTC),
+        datetime(2020, 1, 1, 5, tzinfo=EAST),
+        datetime(2019, 12, 31, 17, tzinfo=WEST),
+    ],
+    "meta": [{}, {"a": []}, {"a": [1], "b": []}, {"b": [2**60] * 30}],
+}
+KEYS: dict[type, list[Any]] = {
+    Strict: [None, None, 1, 2, 3, 11, 200, 0, -5, 2**60],
+    Merging: ["", "a", "a:1", "{x}", "ä\0b"],
+    Lasting: [UUID(int=0), UUID(int=1), UUID(int=2**127)],
+}
+HIDDEN_FROM_QUERIES = ("meta",)
+
+_drawn = {name: st.sampled_from(pool) for name, pool in POOLS.items() if name != "text"}
+_drawn["text"] = st.sampled_from(POOLS["text"][:-1])  # the surrogate is for edits
+values = st.one_of(
+    st.fixed_dictionaries(dict(_drawn)),
+    st.fixed_dictionaries(
+        {name: _drawn.pop(name) for name in ("shelf", "slot")},
+        optional=_drawn,
+    ),
+)
+edited = st.lists(
+    st.sampled_from(sorted(POOLS)).flatmap(
+        lambda name: st.tuples(st.just(name), st.sampled_from(POOLS[name]))
+    ),
+    min_size=1,
+    max_size=3,
+)
+units = st.integers(0, 1)
+classes = st.sampled_from(CLASSES)
+placed = classes.flatmap(lambda cls: st.tuples(st.just(cls), st.sampled_from(KEYS[cls])))
+
+# --- queries -----------------------------------------------------------------------------------
+
+COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
+    "==": lambda field, value: field == value,
+    "!=": lambda field, value: field != value,
+    "<": lambda field, value: field < value,
+    "<=": lambda field, value: field <= value,
+    ">": lambda field, value: field > value,
+    ">=": lambda field, value: field >= value,
+}
+"""Of a field and one value."""
+
+SCALARS = {name: pool for name, pool in POOLS.items() if name not in ("tags", "meta")} | {
+    "initial": [None, "t", "u", "é"],
+    "many": [0, 1, 2, 5],
+}
+
+
+@attrs.frozen
+class Condition:
+    """A condition that can be said to the mapper of any class."""
+
+    name: str
+    operator: str
+    value: Any
+
+    def of(self, mapper: Any) -> Any:
+        """The predicate."""
+        field = getattr(mapper, self.name)
+        if self.operator in COMPARISONS:
+            return COMPARISONS[self.operator](field, self.value)
+        return getattr(field, self.operator)(*self.value)
+
+
+def _conditions(name: str) -> st.SearchStrategy[Condition]:
+    pool = SCALARS[name]
+    one = st.sampled_from([value for value in pool if value is not None])
+    choices = [
+        st.builds(Condition, st.just(name), st.sampled_from(sorted(COMPARISONS)), one),
+        st.builds(Condition, st.just(name), st.just("between"), st.tuples(one, one)),
+        st.builds(
+            Condition,
+            st.just(name),
+            st.just("in_"),
+            st.tuples(st.lists(st.sampled_from(pool), max_size=3)),
+        ),
+        st.builds(Condition, st.just(name), st.sampled_from(["is_none", "not_none"]), st.just(())),
+    ]
+    if all(isinstance(value, str) for value in pool if value is not None):
+        prefixes = one.map(lambda text: (text[: (len(text) + 1) // 2],))
+        choices.append(st.builds(Condition, st.just(name), st.just("startswith"), prefixes))
+    return st.one_of(choices)
+
+
+has = st.builds(
+    Condition,
+    st.just("tags"),
+    st.just("has"),
+    st.sampled_from(["x", "y", "", "x\0", "t" * 300]).map(lambda tag: (tag,)),
+)
+conditions = st.one_of(has, st.sampled_from(sorted(SCALARS)).flatmap(_conditions))
+TERMS: list[list[tuple[str, bool]]] = [
+    [],
+    [("id", True)],
+    [("name", False)],
+    [("text", True)],
+    [("city", False), ("age", True)],
+    [("city", True), ("age", False)],
+    [("age", True)],
+    [("price", True), ("seen", False)],
+    [("price", False), ("seen", True)],
+    [("seen", False)],
+    [("many", True)],
+    [("many", False), ("name", True)],
+    [("city", False), ("id", True)],
+]
+COMBINATIONS: dict[str, Callable[[Any, Any], Any]] = {
+    "and": lambda first, second: first & second,
+    "or": lambda first, second: first | second,
+    "and not": lambda first, second: first & ~second,
+}
+
+
+@attrs.frozen
+class Asked:
+    """A query that can be said to the mapper of any class."""
+
+    conditions: list[Condition]
+    combination: str
+    terms: list[tuple[str, bool]]
+    limit: int | None
+    offset: int
+    scan: bool
+    verb: str
+
+    def of(self, door: Any, cls: type) -> Any:
+        """The query, run."""
+        mapper = REGISTRY.mapper_for(cls)
+        query = door.query(mapper).limit(self.limit).offset(self.offset)
+        if self.conditions:
+            predicates = [condition.of(mapper) for condition in self.conditions]
+            whole = predicates[0]
+            for each in predicates[1:]:
+                whole = COMBINATIONS[self.combination](whole, each)
+            query = query.where(whole)
+        terms = [(getattr(mapper, name), down) for name, down in self.terms]
+        query = query.order_by(*(field.desc() if down else field for field, down in terms))
+        return getattr(query.allow_scan() if self.scan else query, self.verb)()
+
+
+queries = st.builds(
+    Asked,
+    conditions=st.lists(conditions, max_size=3),
+    combination=st.sampled_from(sorted(COMBINATIONS)),
+    terms=st.sampled_from(TERMS),
+    limit=st.sampled_from([None, None, 0, 1, 3]),
+    offset=st.sampled_from([0, 0, 0, 1, 2]),
+    scan=st.booleans(),
+    verb=st.sampled_from(["all", "all", "all", "count", "count", "first", "one_or_none"]),
+)
+
+WAYS: dict[str, Callable[[UnitOfWork, type, dict[str, Any]], Any]] = {
+    "key": lambda unit, cls, _: unit.get(cls, KEYS[cls][2]),
+    "another key": lambda unit, cls, _: unit.get(cls, KEYS[cls][-1]),
+    "keys, one twice": lambda unit, cls, _: unit.get_many(cls, [*KEYS[cls][2:], KEYS[cls][2]]),
+    "email": lambda unit, cls, said: unit.get_by(
+        REGISTRY.mapper_for(cls).by_email, said.get("email")
+    ),
+    "place": lambda unit, cls, said: unit.get_by(
+        REGISTRY.mapper_for(cls).by_place, said["shelf"], said["slot"]
+    ),
+}
+"""How an entity can be got; a value of None exempts from by_email, not from by_place."""
+
+# --- the worlds --------------------------------------------------------------------------------
+
+
+@attrs.define(eq=False)
+class World:
+    """Two stores over one partition, a unit on each, and the objects that came up so far.
+
+    An object is known by its number; the same steps number the objects of both worlds alike.
+    """
+
+    stores: list[Store]
+    units: list[UnitOfWork] = attrs.field(init=False)
+    objects: list[Any] = attrs.field(factory=list)
+    numbers: dict[int, int] = attrs.field(factory=dict)
+
+    def __attrs_post_init__(self) -> None:
+        self.units = [store.unit() for store in self.stores]
+        for unit in self.units:
+            unit.__enter__()
+
+    def close(self) -> None:
+        """End everything."""
+        for unit in self.units:
+            unit.rollback()
+            unit.__exit__(None, None, None)
+        for store in self.stores:
+            store.close()
+
+    def number(self, obj: Any) -> int:
+        """The number of an object, a new one where it has none yet."""
+        if id(obj) not in self.numbers:
+            self.numbers[id(obj)] = len(self.objects)
+            self.objects.append(obj)
+        return self.numbers[id(obj)]
+
+    def named(self, result: Any) -> Any:
+        """A result in words that are the same in both worlds."""
+        if isinstance(result, Thing):
+            return (self.number(result), plain(result))
+        if isinstance(result, list):
+            return [self.named(each) for each in result]
+        return result
+
+    def tried(self, act: Callable[[World], Any]) -> tuple[str, Any]:
+        """What a step gives: its result, or its error."""
+        try:
+            return ("done", self.named(act(self)))
+        except RedmapperError as error:
+            return ("refused", self.said(error))
+
+    def said(self, error: RedmapperError) -> Any:
+        """All that an error says."""
+        facts: list[Any] = [type(error).__name__, str(error)]
+        if isinstance(error, Conflict):
+            assert error is error.violations[0]
+            facts += [self._violation(each) for each in error.violations]
+        return facts
+
+    def _violation(self, error: Conflict) -> dict[str, Any]:
+        assert error.args
+        assert not hasattr(error, "__notes__")
+        facts = {name: value for name, value in vars(error).items() if name != "violations"}
+        number = None if error.obj is None else self.number(error.obj)
+        shown = {name: plain(value) for name, value in facts.items()}
+        return shown | {"type": type(error).__name__, "said": str(error), "obj": number}
+
+
+def plain(value: Any) -> Any:
+    """An entity as a dictionary, its class beside it; anything else as it is."""
+    if isinstance(value, Thing):
+        return {"class": type(value).__name__, **attrs.asdict(value)}
+    return value
+
+
+class Machine(RuleBasedStateMachine):
+    """The steps, each taken in both worlds."""
+
+    url: str
+    numbers = itertools.count()
+    objects = Bundle("objects")
+
+    def __init__(self) -> None:
+        super().__init__()
+        namespace = f"machine-{os.getpid()}-{next(self.numbers)}"
+        self.tag = b"{%b}" % namespace.encode()
+        self.client = redis.Redis.from_url(self.url)
+        memory = MemoryIndexStrategy()
+        self.worlds = [
+            World([Store(REGISTRY, strategy=memory, namespace=namespace) for _ in range(2)]),
+            World([Store(REGISTRY, self.url, namespace=namespace) for _ in range(2)]),
+        ]
+        self.data: Any = {}
+        self.steps = 0  # since the last commit
+
+    def teardown(self) -> None:
+        """Nothing but bookkeeping is left of a partition whose entities are gone."""
+        try:
+            for world in self.worlds:
+                world.close()
+            keys = list(self.client.scan_iter(match=self.tag + b"*", count=10_000))
+            assert not [key for key in keys if b"#lane/" in key]
+            if keys:
+                self.client.delete(*keys)
+        finally:
+            self.client.close()
+
+    def both(self, act: Callable[[World], Any]) -> tuple[str, Any]:
+        """Take a step in both worlds, and hold what it gives against each other."""
+        in_memory, on_server = (world.tried(act) for world in self.worlds)
+        assert in_memory == on_server
+        self.steps += 1
+        return on_server
+
+    def fresh(self, act: Callable[[World], Any]) -> Any:
+        """The same for a step that may bring new objects."""
+        before = len(self.worlds[0].objects)
+        self.both(act)
+        after = len(self.worlds[0].objects)
+        assert after == len(self.worlds[1].objects)
+        return multiple(*range(before, after))
+
+    # --- registering ---
+
+    @initialize(target=objects, seed=st.integers(0, 2**16), count=st.integers(0, 12))
+    def begin(self, seed, count):
+        """Some entities to begin with: those that do not claim what others have."""
+        chance = random.Random(seed)
+        for _ in range(count):
+            cls = chance.choice(CLASSES)
+            key = chance.choice(KEYS[cls])
+            said = {name: chance.choice(pool[:-1]) for name, pool in POOLS.items()}
+            self.both(lambda world, c=cls, k=key, s=said: world.units[0].add(thing(c, k, s)))
+            outcome, _ = self.both(lambda world: world.units[0].commit())
+            if outcome == "refused":
+                self.both(lambda world: world.units[0].rollback())
+        self.commit(0)
+        return multiple(*range(len(self.worlds[0].objects)))
+
+    @rule(target=objects, unit=units, at=placed, said=values)
+    def add(self, unit, at, said):
+        """Add an object, perhaps under a key that is taken."""
+        return self.fresh(lambda world: world.units[unit].add(thing(*at, said)))
+
+    @rule(unit=units, number=objects)
+    def add_again(self, unit, number):
+        """Add an object that was there before: deleted, rolled back, or another unit's."""
+        self.both(lambda world: world.units[unit].add(world.objects[number]))
+
+    @rule(target=objects, unit=units, at=placed, said=values, version=st.sampled_from([None, "no"]))
+    def put(self, unit, at, said, version):
+        """Write over whatever stands there, or over a version that never was."""
+        return self.fresh(lambda world: world.units[unit].put(thing(*at, said), version))
+
+    @rule(target=objects, number=objects, units=st.permutations([0, 1]), said=values)
+    def put_over(self, number, units, said):
+        """Write a copy over the version that the other unit knows."""
+        mine, theirs = units
+
+        def act(world):
+            version = world.units[theirs].version_of(world.objects[number])
+            return world.units[mine].put(changed(world.objects[number], said), version)
+
+        return self.fresh(act)
+
+    @rule(target=objects, unit=units, number=objects, said=values)
+    def replace(self, unit, number, said):
+        """Let a changed copy take an object's place."""
+        return self.fresh(
+            lambda world: world.units[unit].replace(
+                world.objects[number], changed(world.objects[number], said)
+            )
+        )
+
+    @rule(unit=units, number=objects)
+    def delete(self, unit, number):
+        """Delete an object, tracked or not."""
+        self.both(lambda world: world.units[unit].delete(world.objects[number]))
+
+    @rule(unit=units, at=placed)
+    def delete_by_key(self, unit, at):
+        """Delete what stands under a key."""
+        cls, key = at
+        self.both(lambda world: world.units[unit].delete_by_key(cls, 1 if key is None else key))
+
+    # --- changing ---
+
+    @rule(number=objects, edits=edited)
+    def edit(self, number, edits):
+        """Set attributes."""
+        self.steps += 1
+        for world in self.worlds:
+            set_all(world.objects[number], edits)
+
+    @rule(number=objects, tag=st.sampled_from(["x", "z", ""]), name=st.sampled_from(["a", "c"]))
+    def mutate(self, number, tag, name):
+        """Change what is inside of attributes."""
+        self.steps += 1
+        for world in self.worlds:
+            thing = world.objects[number]
+            thing.tags.append(tag)
+            thing.meta.setdefault(name, []).append(len(thing.tags))
+
+    @rule(number=objects)
+    def forget_tags(self, number):
+        """Empty a collection in place."""
+        for world in self.worlds:
+            world.objects[number].tags.clear()
+
+    @rule(first=objects, second=objects, swap=st.booleans())
+    def hand_over(self, first, second, swap):
+        """Unique values go from one object to another, or are swapped."""
+        self.steps += 1
+        for world in self.worlds:
+            one, two = world.objects[first], world.objects[second]
+            if swap:
+                one.email, two.email = two.email, one.email
+                one.shelf, two.shelf = two.shelf, one.shelf
+                one.slot, two.slot = two.slot, one.slot
+            elif one is not two:
+                one.email, two.email = two.email, None
+
+    @rule(number=objects)
+    def lose_key(self, number):
+        """Set a key to what it is not, which a commit refuses; setting it back mends it."""
+        for world in self.worlds:
+            thing = world.objects[number]
+            if isinstance(thing, Merging):
+                thing.id = thing.id.removesuffix("!") if "!" in thing.id else thing.id + "!"
+
+    # --- reading ---
+
+    @rule(target=objects, unit=units, cls=classes, said=values, way=st.sampled_from(sorted(WAYS)))
+    def get(self, unit, cls, said, way):
+        """Get by keys, or by a unique value."""
+        return self.fresh(lambda world: WAYS[way](world.units[unit], cls, said))
+
+    @rule(target=objects, unit=units, cls=classes, asked=queries)
+    def query(self, unit, cls, asked):
+        """A query on a unit, which sees what is pending there."""
+        return self.fresh(lambda world: asked.of(world.units[unit], cls))
+
+    @rule(store=units, cls=classes, asked=queries)
+    def query_the_store(self, store, cls, asked):
+        """A query on a store, which gives objects of nobody."""
+
+        def act(world):
+            found = asked.of(world.stores[store], cls)
+            return [plain(each) for each in found] if isinstance(found, list) else plain(found)
+
+        self.both(act)
+
+    @rule(unit=units)
+    def look(self, unit):
+        """What a unit says of its objects and its changes."""
+
+        def act(world):
+            objects, asked = world.objects, world.units[unit]
+            changes = [
+                (each.kind, plain(each.key), plain(each.base), sorted(each.fields.items()))
+                for each in asked.changes()
+            ]
+            return [[asked.state(each) for each in objects], changes]
+
+        self.both(act)
+
+    # --- ending ---
+
+    @rule(store=units, number=objects, edits=edited, gone=st.booleans())
+    def interfere(self, store, number, edits, gone):
+        """Somebody else writes what one of our objects stands for, or deletes it."""
+
+        def act(world):
+            mine = world.objects[number]
+            with world.stores[store].unit() as unit:
+                theirs = None if mine.id is None else unit.get(type(mine), mine.id)
+                if theirs is None:
+                    unit.add(changed(mine, dict(edits)))
+                elif gone:
+                    unit.delete(theirs)
+                else:
+                    set_all(theirs, edits)
+
+        self.both(act)
+        self.audit()
+
+    @precondition(lambda self: self.steps)
+    @rule(unit=units)
+    def commit(self, unit):
+        """Write everything, or nothing; afterwards nothing is pending and all indexes are right."""
+        outcome, _ = self.both(lambda world: world.units[unit].commit())
+        self.steps = 0
+        if outcome == "refused":
+            assert self.data == data_of(read_partition(self.client, self.tag), self.tag)
+            return
+        for world in self.worlds:
+            assert [] == world.units[unit].changes()
+            states = {world.units[unit].state(each) for each in world.objects}
+            assert states <= {"clean", "untracked"}
+        self.audit()
+
+    def audit(self):
+        """Every index is what the records say, and the records are what memory has."""
+        assert [] == complaints(self.client, self.tag, REGISTRY, lanes=2)
+        self.data = data_of(read_partition(self.client, self.tag), self.tag)
+        for cls in CLASSES:
+            self.both(lambda world, c=cls: [plain(each) for each in world.stores[0].query(c)])
+
+    @rule(unit=units, number=objects, verb=st.sampled_from(["refresh", "untrack", "rollback"]))
+    def give_up(self, unit, number, verb):
+        """Load an object anew, forget it, or forget everything."""
+        arguments = () if verb == "rollback" else (number,)
+        self.both(
+            lambda world: getattr(world.units[unit], verb)(
+                *(world.objects[each] for each in arguments)
+            )
+        )
+
+
+def thing(cls: type, key: Any, said: dict[str, Any]) -> Any:
+    """A new object; each world has its own."""
+    made = cls(**copy.deepcopy(said))
+    made.id = key
+    return made
+
+
+def set_all(obj: Any, edits: list[tuple[str, Any]]) -> None:
+    """Set attributes, to values that no other object holds."""
+    for name, value in edits:
+        setattr(obj, name, copy.deepcopy(value))
+
+
+def changed(obj: Any, said: dict[str, Any]) -> Any:
+    """A copy with other values."""
+    return attrs.evolve(copy.deepcopy(obj), **copy.deepcopy(said))
+
+
+# --- the tests ---------------------------------------------------------------------------------
+
+FOUND = find_servers()
+LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
+EXAMPLES = int(os.environ.get("STATE_MACHINE_EXAMPLES", "300"))
+ROUNDS = int(os.environ.get("STATE_MACHINE_ROUNDS", "10")) if LONG else 1
+SETTINGS = settings(
+    max_examples=EXAMPLES,
+    stateful_step_count=50,
+    derandomize=not LONG,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.mark.parametrize("name", sorted(FOUND) if LONG else sorted(FOUND)[-1:])
+@pytest.mark.parametrize("turn", range(ROUNDS))
+def test_both_worlds_agree_and_indexes_are_what_the_records_say(pool: Pool, name: str, turn: int):
+    """Whatever a program does, memory and Lua do the same, and no index is ever wrong."""
+    machine = type(f"Machine{turn}", (Machine,), {"url": pool.get(FOUND[name]).url})
+    run_state_machine_as_test(machine, settings=SETTINGS)

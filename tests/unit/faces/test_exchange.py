@@ -1,0 +1,67 @@
+"""What both runners do with a batch."""
+
+from typing import Any
+
+import pytest
+from redis import exceptions as theirs
+
+from redmapper import ForeignType, OutOfMemory
+from redmapper.faces.exchange import accepted, packed, unknown_script
+from redmapper.wire import Batch, Command, Script, call
+
+SCRIPT = Script("one", "return 1")
+BATCH = Batch(
+    "find",
+    b"home",
+    (Command(("GET", b"k\0")), call(SCRIPT, [b"a"], [b"\xff", "ü", 12])),
+)
+
+
+def resp(*words: bytes) -> bytes:
+    """A command as the protocol has it."""
+    parts = [b"*%d\r\n" % len(words)]
+    parts += [b"$%d\r\n%b\r\n" % (len(word), word) for word in words]
+    return b"".join(parts)
+
+
+def test_a_batch_is_packed_for_one_sending():
+    """Bytes as they are, text as UTF-8, numbers as digits, scripts by their digest."""
+    sha = b"e0e1f9fabfc9d4800c877a703b823ac0578ff8db"
+    calling = (b"EVALSHA", sha, b"1", b"a", b"\xff", "ü".encode(), b"12")
+    assert [resp(b"GET", b"k\0") + resp(*calling)] == packed(BATCH, in_full=False)
+
+
+def test_a_batch_is_packed_with_its_scripts_in_full():
+    """For a server that does not know them."""
+    calling = (b"EVAL", b"return 1", b"1", b"a", b"\xff", "ü".encode(), b"12")
+    assert [resp(b"GET", b"k\0") + resp(*calling)] == packed(BATCH, in_full=True)
+
+
+@pytest.mark.parametrize(
+    ("replies", "expected"),
+    [
+        ([b"x", theirs.NoScriptError("No matching script")], True),
+        ([theirs.ResponseError("ERR")], False),
+        ([], False),
+    ],
+    ids=repr,
+)
+def test_a_forgotten_script_is_noticed(replies: list[Any], expected: bool):  # noqa: FBT001 - a case
+    """After a SCRIPT FLUSH, a restart, a failover."""
+    assert expected == unknown_script(replies)
+
+
+def test_replies_are_accepted():
+    """As they are."""
+    replies = [b"x", 1, None, [b"y"], []]
+    assert replies == accepted(replies)
+
+
+def test_the_first_error_among_replies_is_raised():
+    """As ours; redis-py's own is its cause."""
+    wrong = theirs.ResponseError("WRONGTYPE no")
+    with pytest.raises(ForeignType) as refused:
+        accepted([b"x", wrong, theirs.OutOfMemoryError("full")])
+    assert wrong is refused.value.__cause__
+    with pytest.raises(OutOfMemory):
+        accepted([theirs.OutOfMemoryError("full"), wrong])

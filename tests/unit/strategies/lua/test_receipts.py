@@ -1,0 +1,92 @@
+"""Lanes: how a commit whose reply was lost is recognized."""
+
+from collections.abc import Iterator
+from itertools import count
+
+import pytest
+
+from redmapper.strategies.lua.receipts import Lanes, UnitId, token
+
+
+@pytest.fixture
+def lanes() -> Lanes:
+    """Those of a store, with countable chance."""
+    numbers: Iterator[int] = count()
+    return Lanes(lambda size: next(numbers).to_bytes(size, "big"), lambda: 1_700_000_000.9)
+
+
+def test_a_lane_is_made_when_none_is_free(lanes: Lanes):
+    """Commits in flight never share one."""
+    first, _ = lanes.take()
+    second, _ = lanes.take()
+    assert first.name != second.name
+
+
+def test_a_lane_is_used_again(lanes: Lanes):
+    """With the next number; so receipts take memory for commits in flight only."""
+    lane, first = lanes.take()
+    lanes.give_back(lane)
+    again, second = lanes.take()
+    assert lane is again
+    assert (1, 2) == (first.number, second.number)
+
+
+def test_a_unit_id_says_where_its_receipt_stands(lanes: Lanes):
+    """The lane, the number and the second; and a token that nobody else has."""
+    lane, unit = lanes.take()
+    assert (lane.name, 1, 1_700_000_000) == (unit.lane, unit.number, unit.second)
+    assert unit.token != lanes.take()[1].token
+
+
+def test_a_unit_id_is_text(lanes: Lanes):
+    """That any process can read."""
+    _, unit = lanes.take()
+    assert unit == UnitId.parse(str(unit))
+
+
+@pytest.mark.parametrize("text", ["", "a.b", "lane.x.1.token", "lane.1.x.token", "a.1.1.t.more"])
+def test_other_text_is_no_unit_id(text: str):
+    """ValueError, which the strategy turns into an answer."""
+    with pytest.raises(ValueError, match=r"."):
+        UnitId.parse(text)
+
+
+def test_a_parked_lane_is_not_used_again(lanes: Lanes):
+    """One that was not given back: its commit's outcome is not known."""
+    parked, _ = lanes.take()
+    taken, _ = lanes.take()
+    assert parked is not taken
+
+
+def test_draining_names_the_free_lanes_with_a_receipt(lanes: Lanes):
+    """Those that hold none have nothing to remove; parked ones keep theirs."""
+    (first, _), (second, _), _ = lanes.take(), lanes.take(), lanes.take()
+    first.written = True
+    lanes.give_back(first)
+    lanes.give_back(second)
+    assert [first.name] == lanes.drain()
+    assert [] == lanes.drain()
+
+
+def test_a_forked_child_has_lanes_of_its_own(lanes: Lanes):
+    """Two processes in one lane would undo its guarantee."""
+    mine, _ = lanes.take()
+    lanes.give_back(mine)
+    lanes.process += 1
+    child, _ = lanes.take()
+    assert mine.name != child.name
+    assert [] == lanes.drain()
+
+
+def test_a_lane_of_the_parent_is_not_given_back_to_the_child(lanes: Lanes):
+    """It was taken before the fork."""
+    mine, _ = lanes.take()
+    lanes.process += 1
+    lanes.give_back(mine)
+    assert not lanes.free
+
+
+@pytest.mark.parametrize(("size", "expected"), [(6, "AAECAwQF"), (9, "AAECAwQFBgcI")])
+def test_a_token_is_a_word(size: int, expected: str):
+    """Of letters, digits, `-` and `_`."""
+    assert expected == token(lambda asked: bytes(range(asked)), size)
