@@ -163,7 +163,7 @@ def refused(uow: UnitOfWork, query: Query[User], user: User) -> None:
     store.unit(readonly=True)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     store.transact(length, 3)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     store.transact(length(uow))  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
-    Store(registry, 6379)  # type: ignore[arg-type]
+    Store(registry, 6379)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     Store("redis://localhost")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     MapperRegistry(User)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 

@@ -326,7 +326,7 @@ def refusals_of(compiled: Compiled, violations: list[Reply]) -> tuple[Refusal, .
     refusals = [_refusal(compiled, each) for each in violations]
     # Claims are checked an index at a time; they are told in the order of the plan.
     said = {id(claim): place for place, claim in enumerate(compiled.plan.claims)}
-    refusals.sort(key=lambda refusal: said.get(id(refusal.claim), -1))
+    refusals.sort(key=lambda refusal: (said.get(id(refusal.claim), -1), refusal.position))
     return tuple(refusals)
 
 
