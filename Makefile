@@ -92,7 +92,7 @@ lint: $(DEV)
 
 unit: $(DEV)
 	@echo "==> Unit tests: in memory, without a socket"
-	@$(BIN)/pytest tests/unit -n $(WORKERS)
+	@$(BIN)/pytest tests/unit
 
 integration: $(DEV)
 	@echo "==> Integration tests: on each server found, $(WORKERS) at a time"

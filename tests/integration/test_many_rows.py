@@ -175,7 +175,7 @@ def doors(server: Server) -> Iterator[Doors]:
 
 
 @settings(
-    max_examples=2_000 if LONG else 150,
+    max_examples=2_000 if LONG else 60,
     derandomize=not LONG,
     suppress_health_check=list(HealthCheck),
 )

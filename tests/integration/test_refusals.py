@@ -411,11 +411,11 @@ class TestAccess:
             store = shop.open()
             fill(store)
             with shop.client.pipeline() as filling:
-                for number in range(10_000):
+                for number in range(30_000):
                     filling.set(f"filling:{number}", b"x" * 100)
                 filling.execute()
             own_server.options = (
-                *("--key-load-delay", "3000"),  # microseconds a key: it takes its time
+                *("--key-load-delay", "1000"),  # microseconds a key: it takes its time
                 *("--loading-process-events-interval-bytes", "1024"),
             )
             starting = threading.Thread(target=own_server.restart)

@@ -403,6 +403,20 @@ def plain(value: Any) -> Any:
     return value
 
 
+def rekey(_: UnitOfWork, obj: Any) -> None:
+    """Set a key to what it is not, which a commit refuses; setting it back mends it."""
+    if isinstance(obj, Merging):
+        obj.id = obj.id.removesuffix("!") if "!" in obj.id else obj.id + "!"
+
+
+RARELY: dict[str, Callable[[UnitOfWork, Any], None]] = {
+    "refresh": lambda unit, obj: unit.refresh(obj),
+    "untrack": lambda unit, obj: unit.untrack(obj),
+    "rollback": lambda unit, _: unit.rollback(),
+    "rekey": rekey,
+}
+
+
 class Machine(RuleBasedStateMachine):
     """The steps, each taken in both worlds."""
 
@@ -522,20 +536,18 @@ class Machine(RuleBasedStateMachine):
         for world in self.worlds:
             set_all(world.objects[number], edits)
 
-    @rule(number=objects, tag=st.sampled_from(["x", "z", ""]), name=st.sampled_from(["a", "c"]))
+    @rule(number=objects, tag=st.sampled_from(["x", "z", "", None]), name=st.sampled_from("ac"))
     def mutate(self, number, tag, name):
-        """Change what is inside of attributes."""
+        """Change what is inside of attributes, or empty it."""
         self.steps += 1
         for world in self.worlds:
             thing = world.objects[number]
-            thing.tags.append(tag)
-            thing.meta.setdefault(name, []).append(len(thing.tags))
-
-    @rule(number=objects)
-    def forget_tags(self, number):
-        """Empty a collection in place."""
-        for world in self.worlds:
-            world.objects[number].tags.clear()
+            if tag is None:
+                thing.tags.clear()
+                thing.meta.pop(name, None)
+            else:
+                thing.tags.append(tag)
+                thing.meta.setdefault(name, []).append(len(thing.tags))
 
     @rule(first=objects, second=objects, swap=st.booleans())
     def hand_over(self, first, second, swap):
@@ -549,14 +561,6 @@ class Machine(RuleBasedStateMachine):
                 one.slot, two.slot = two.slot, one.slot
             elif one is not two:
                 one.email, two.email = two.email, None
-
-    @rule(number=objects)
-    def lose_key(self, number):
-        """Set a key to what it is not, which a commit refuses; setting it back mends it."""
-        for world in self.worlds:
-            thing = world.objects[number]
-            if isinstance(thing, Merging):
-                thing.id = thing.id.removesuffix("!") if "!" in thing.id else thing.id + "!"
 
     # --- reading ---
 
@@ -636,15 +640,10 @@ class Machine(RuleBasedStateMachine):
         for cls in CLASSES:
             self.both(lambda world, c=cls: [plain(each) for each in world.stores[0].query(c)])
 
-    @rule(unit=units, number=objects, verb=st.sampled_from(["refresh", "untrack", "rollback"]))
-    def give_up(self, unit, number, verb):
-        """Load an object anew, forget it, or forget everything."""
-        arguments = () if verb == "rollback" else (number,)
-        self.both(
-            lambda world: getattr(world.units[unit], verb)(
-                *(world.objects[each] for each in arguments)
-            )
-        )
+    @rule(unit=units, number=objects, verb=st.sampled_from(sorted(RARELY)))
+    def rarely(self, unit, number, verb):
+        """Load an object anew, forget it or everything, or change its key."""
+        self.both(lambda world: RARELY[verb](world.units[unit], world.objects[number]))
 
 
 def thing(cls: type, key: Any, said: dict[str, Any]) -> Any:

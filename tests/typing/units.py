@@ -145,10 +145,7 @@ def mapping() -> None:
 
 
 def refused(uow: UnitOfWork, query: Query[User], user: User) -> None:
-    """A name that is not there, a value of another type, an option that is none.
-
-    redis-py types its client so that one checker takes anything for it.
-    """
+    """A name that is not there, a value of another type, an option that is none."""
     uow.get(user, 1)  # type: ignore[call-overload] # pyright: ignore[reportArgumentType, reportCallIssue]
     uow.get(User)  # type: ignore[call-overload] # pyright: ignore[reportCallIssue]
     uow.get(User, 1).name  # type: ignore[union-attr] # pyright: ignore[reportOptionalMemberAccess]

@@ -47,6 +47,8 @@ class Flush:
 
         Raises Conflict, ValueRefused, KeyChanged, UnitError or StoreError; the unit stays usable.
         """
+        for each in self.map:  # a number of a commit that was refused may be somebody's by now
+            each.assigned = None
         self._check_superseded()
         self._check_keys()
         pending = [each for each in self.map if is_pending(each)]

@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from redmapper import (
@@ -87,6 +87,7 @@ reals = st.floats(allow_nan=False)
     [(Users.name, texts), (Users.age, numbers), (Users.score, reals), (Users.id, numbers)],
     ids=repr,
 )
+@settings(max_examples=30)  # for each field and operator
 @given(st.data())
 def test_a_comparison_is_that_of_python(
     compare: Callable[[Any, Any], Any], field: Any, values: st.SearchStrategy[Any], data: Any

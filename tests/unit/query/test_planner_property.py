@@ -205,7 +205,7 @@ def selected(where: list[Predicate], order: list[Term], limit: int | None) -> Se
     return Selection(MAPPED, condition, resolve_order(tuple(order), MAPPED), limit, scan=True)
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(
     shelves(),
     st.lists(conditions, max_size=4),
