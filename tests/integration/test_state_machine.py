@@ -16,7 +16,7 @@ import copy
 import itertools
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -53,7 +53,7 @@ from redmapper import (
     Unique,
     UnitOfWork,
 )
-from servers import Pool, find_servers
+from servers import Pool, Server, find_servers
 
 # --- what is stored ----------------------------------------------------------------------------
 
@@ -379,6 +379,25 @@ class World:
         except RedmapperError as error:
             return ("refused", self.said(error))
 
+    def meant(self, unit: int) -> list[tuple[Any, str]]:
+        """The objects of which a commit of a unit would write something, and their states."""
+        try:
+            states = [self.units[unit].state(each) for each in self.objects]
+        except RedmapperError:  # a value that can not be stored: the commit will say so
+            return []
+        pending = {"new", "dirty", "deleted"}
+        return [each for each in zip(self.objects, states, strict=True) if each[1] in pending]
+
+    def check(self, changed: list[tuple[Any, str]]) -> None:
+        """After a commit: what was written is what stands in the store, what was deleted is gone."""
+        kept = {(type(obj), obj.id) for obj, state in changed if state != "deleted"}
+        for obj, state in changed:
+            if state == "deleted":
+                here = (type(obj), obj.id) in kept
+                assert here or self.stores[0].get(type(obj), obj.id) is None
+            elif state == "new" or not isinstance(obj, Merging):
+                assert plain(obj) == plain(self.stores[0].get(type(obj), obj.id))
+
     def said(self, error: RedmapperError) -> Any:
         """All that an error says."""
         facts: list[Any] = [type(error).__name__, str(error)]
@@ -436,6 +455,7 @@ class Machine(RuleBasedStateMachine):
         ]
         self.data: Any = {}
         self.steps = 0  # since the last commit
+        self.landed = True  # whether that was not refused
 
     def teardown(self) -> None:
         """Nothing but bookkeeping is left of a partition whose entities are gone."""
@@ -622,12 +642,14 @@ class Machine(RuleBasedStateMachine):
     @rule(unit=units)
     def commit(self, unit):
         """Write everything, or nothing; afterwards nothing is pending and all indexes are right."""
+        meant = [world.meant(unit) for world in self.worlds]
         outcome, _ = self.both(lambda world: world.units[unit].commit())
-        self.steps = 0
-        if outcome == "refused":
+        self.steps, self.landed = 0, outcome == "done"
+        if not self.landed:
             assert self.data == data_of(read_partition(self.client, self.tag), self.tag)
             return
-        for world in self.worlds:
+        for world, changed in zip(self.worlds, meant, strict=True):
+            world.check(changed)
             assert [] == world.units[unit].changes()
             states = {world.units[unit].state(each) for each in world.objects}
             assert states <= {"clean", "untracked"}
@@ -684,3 +706,112 @@ def test_both_worlds_agree_and_indexes_are_what_the_records_say(pool: Pool, name
     """Whatever a program does, memory and Lua do the same, and no index is ever wrong."""
     machine = type(f"Machine{turn}", (Machine,), {"url": pool.get(FOUND[name]).url})
     run_state_machine_as_test(machine, settings=SETTINGS)
+
+
+class TestProgramsThatFailedOnce:
+    """Short programs, most of them found by the machine; each step is held against memory."""
+
+    @pytest.fixture
+    def machine(self, server: Server) -> Iterator[Machine]:
+        """Both worlds, empty."""
+        machine = type("Program", (Machine,), {"url": server.url})()
+        yield machine
+        machine.teardown()
+
+    def commit(self, machine: Machine, unit: int = 0, *, lands: bool = True) -> None:
+        """Commit, and audit, as the machine does; say beforehand whether it lands."""
+        machine.commit(unit=unit)
+        assert lands == machine.landed
+
+    @pytest.mark.parametrize("again", [None, {}, {"text": "three", "shelf": "ä"}])
+    def test_a_deletion_after_a_merge(self, machine: Machine, again: dict[str, Any] | None):
+        """Others' fields that came in with a merged commit leave their indexes with the entity."""
+        machine.add(unit=0, at=(Merging, "a"), said={"text": "one", "shelf": "a"})
+        self.commit(machine)
+        others = [("city", "Rom"), ("email", "a@x"), ("tags", ["x"])]
+        machine.interfere(store=1, number=0, edits=others, gone=False)
+        machine.edit(number=0, edits=[("text", "two")])
+        self.commit(machine)
+        machine.delete(unit=0, number=0)
+        if again is not None:
+            machine.add(unit=0, at=(Merging, "a"), said=again)
+        machine.commit(unit=0)
+        if again is not None and machine.landed:
+            for world in machine.worlds:
+                assert Merging(id="a", **again) == world.stores[0].get(Merging, "a")
+        machine.rarely(unit=0, number=0, verb="rollback")
+        machine.delete_by_key(unit=0, at=(Merging, "a"))
+        machine.commit(unit=0)
+        machine.add(unit=1, at=(Merging, "b"), said={"shelf": "a", "email": "A@X"})
+        self.commit(machine, 1)
+
+    def test_a_deletion_over_what_others_wrote(self, machine: Machine):
+        """A stale deletion or replacement is refused, or takes all with it, whatever the policy."""
+        for cls, key in ((Strict, 1), (Merging, "a"), (Lasting, UUID(int=0))):
+            number = len(machine.worlds[0].objects)
+            machine.add(unit=0, at=(cls, key), said={"shelf": "a"})
+            self.commit(machine)
+            machine.interfere(store=1, number=number, edits=[("city", "Rom")], gone=False)
+            machine.delete(unit=0, number=number)
+            machine.commit(unit=0)
+            machine.rarely(unit=0, number=number, verb="rollback")
+
+    @pytest.mark.parametrize("way", ["add", "get", "delete"])
+    def test_a_number_of_a_refused_commit(self, machine: Machine, way: str):
+        """The number that a refused commit would have given may belong to another by now."""
+        machine.add(unit=0, at=(Strict, None), said={"email": "a@x", "shelf": "a"})
+        self.commit(machine)
+        machine.add(unit=0, at=(Strict, None), said={"email": "a@x", "shelf": "ä"})
+        self.commit(machine, lands=False)
+        machine.edit(number=1, edits=[("email", "b@x")])
+        if way != "add":
+            machine.add(unit=1, at=(Strict, 2), said={"slot": 2})
+            self.commit(machine, 1)
+            machine.get(unit=0, cls=Strict, said={"shelf": None, "slot": 2}, way="place")
+            machine.mutate(number=3, tag="x", name="a")
+            if way == "delete":
+                machine.delete_by_key(unit=0, at=(Strict, 2))
+        else:
+            machine.add(unit=0, at=(Strict, 2), said={"slot": 2})
+        self.commit(machine)
+
+    def test_spare_numbers_that_are_taken(self, machine: Machine):
+        """Keys given by hand inside the block that a store has in store do not stop it."""
+        for _ in range(64):
+            machine.both(lambda world: world.stores[0].new_key(Strict))
+        for number in range(65, 95):
+            said = {"shelf": f"s{number}"}
+            machine.add(unit=1, at=(Strict, number), said=said)
+        self.commit(machine, 1)
+        machine.add(unit=0, at=(Strict, None), said={})
+        self.commit(machine)
+
+    def test_violations_come_in_one_order(self, machine: Machine):
+        """By the objects, and for one object as its mapper has the indexes, on every strategy."""
+        machine.add(unit=0, at=(Strict, 1), said={"email": "a@x", "shelf": "a"})
+        machine.add(unit=0, at=(Strict, 2), said={"shelf": "ä"})
+        self.commit(machine)
+        machine.edit(number=1, edits=[("age", 0)])
+        machine.interfere(store=1, number=1, edits=[("age", None)], gone=False)
+        machine.add(unit=0, at=(Strict, None), said={"shelf": "a|b"})
+        machine.add(unit=0, at=(Strict, None), said={"email": "A@X", "shelf": "a"})
+        machine.add(unit=0, at=(Strict, 1), said={"slot": 1})
+        self.commit(machine, lands=False)
+
+    def test_an_equal_value_of_others(self, machine: Machine):
+        """An object that became what is stored is clean afterwards, and nothing was written."""
+        machine.add(unit=0, at=(Lasting, UUID(int=1)), said={"age": 1})
+        self.commit(machine)
+        machine.interfere(store=1, number=0, edits=[("age", 2)], gone=False)
+        machine.edit(number=0, edits=[("age", 2)])
+        self.commit(machine)
+
+    @pytest.mark.parametrize("name", sorted(SCALARS))
+    def test_one_of_no_values(self, machine: Machine, name: str):
+        """`in_` of nothing matches nothing, whatever serves it."""
+        machine.add(unit=0, at=(Merging, "a"), said={})
+        self.commit(machine)
+        for verb in ("all", "count", "first"):
+            asked = Asked([Condition(name, "in_", ([],))], "and", [], None, 0, scan=True, verb=verb)
+            machine.query(unit=0, cls=Merging, asked=asked)
+            machine.query_the_store(store=0, cls=Merging, asked=asked)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import attrs
@@ -15,6 +14,7 @@ from redmapper.mapping.columns import agrees, without_none
 from redmapper.mapping.fields import Computed, Field, Key, Queryable
 from redmapper.mapping.indexes import Index, Lookup, Ordered
 from redmapper.mapping.mapper import Declared, Mapper
+from redmapper.mapping.spelling import did_you_mean
 
 CONFLICT_POLICIES = ("version", "fields", "overwrite")
 OPTIONS = ("name", "conflict", "omit")
@@ -32,13 +32,6 @@ def check_declared(declared: Declared) -> None:
     _check_omitted(declared, where)
     for index in declared.indexes.values():
         _check_index(index, declared, where)
-
-
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """`; did you mean 'email'?`, or what there is."""
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; there are: {', '.join(names) or 'none'}"
 
 
 def check_mapper_class(mapper: object) -> None:

@@ -8,7 +8,7 @@ parameter makes `Users.age >= "x"` an error to a type checker.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Generic, TypeVar, get_args
+from typing import Any, Generic, Self, TypeVar, get_args
 
 from redmapper.mapping.predicates import (
     Between,
@@ -21,6 +21,7 @@ from redmapper.mapping.predicates import (
     StartsWith,
     Term,
 )
+from redmapper.mapping.spelling import refuse_unknown_options
 
 T = TypeVar("T")
 Element = TypeVar("Element")
@@ -31,6 +32,11 @@ class Queryable(Generic[T]):
 
     # `Field[int]()` tells the instance its own parameter through this attribute, after __init__.
     __orig_class__: Any
+
+    def __new__(cls, *_: Any, **options: Any) -> Self:  # noqa: ANN401 - __init__ takes them
+        """Refuse a misspelled option as every mistake in a mapper is refused."""
+        refuse_unknown_options(cls, options)
+        return super().__new__(cls)
 
     def __init__(self) -> None:
         self.name = ""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 from redmapper.mapping.fields import Queryable
 from redmapper.mapping.predicates import Term
+from redmapper.mapping.spelling import refuse_unknown_options
 
 Part: TypeAlias = "Queryable[Any] | Term"
 
@@ -13,7 +14,12 @@ Part: TypeAlias = "Queryable[Any] | Term"
 class Index:
     """A declared index: its kind is its class, its name the attribute it stands under."""
 
-    def __init__(self, *fields: Part) -> None:
+    def __new__(cls, *_: Any, **options: Any) -> Self:  # noqa: ANN401 - __init__ takes them
+        """Refuse a misspelled option as every mistake in a mapper is refused."""
+        refuse_unknown_options(cls, options)
+        return super().__new__(cls)
+
+    def __init__(self, fields: tuple[Part, ...]) -> None:
         self.name = ""
         self.owner: type | None = None
         self.terms = tuple(part if isinstance(part, Term) else Term(part) for part in fields)
@@ -42,7 +48,7 @@ class Unique(Index):
     """
 
     def __init__(self, *fields: Queryable[Any], nulls: bool = False) -> None:
-        super().__init__(*fields)
+        super().__init__(fields)
         self.nulls = nulls
 
 
@@ -53,7 +59,7 @@ class Lookup(Index):
     """
 
     def __init__(self, *fields: Queryable[Any]) -> None:
-        super().__init__(*fields)
+        super().__init__(fields)
 
 
 class Ordered(Index):
@@ -61,3 +67,6 @@ class Ordered(Index):
 
     Each field ascending or `.desc()`. Every entity is in it, None before every value.
     """
+
+    def __init__(self, *fields: Part) -> None:
+        super().__init__(fields)

@@ -67,22 +67,27 @@ class Nested:
     def encode(self, value: object) -> bytes:
         """The value's JSON; ValueRefused, with the path inside the value, where it has none."""
         try:
-            plain = self.converter.unstructure(value, unstructure_as=self.annotation)
-            encoded = _dump(plain).encode()
+            encoded = _dump(self._plain(value)).encode()
         except Exception as error:  # noqa: BLE001 - hooks of users raise what they like
             refused = self._refused(value, error)
             raise refused from (None if refused.value is None else error)
         return encoded
 
     def encode_checked(self, value: object) -> bytes:
-        """The same, and proof that it loads again: what would not is refused before."""
+        """The same, and proof that it loads again as it is: what would not is refused before."""
         encoded = self.encode(value)
         try:
-            self.decode(encoded)
+            again = self._plain(self.decode(encoded))
         except Exception as error:
             message = f"{shown(value)} would not load again as {self.annotation}: {_reason(error)}"
             raise ValueRefused(message, value=value) from error
+        if not _same(self._plain(value), again):
+            message = f"{shown(value)} would load again as {shown(again)}: see {self.annotation}"
+            raise ValueRefused(message, value=value)
         return encoded
+
+    def _plain(self, value: object) -> Any:  # noqa: ANN401 - what JSON can write
+        return self.converter.unstructure(value, unstructure_as=self.annotation)
 
     def decode(self, stored: bytes) -> Any:  # noqa: ANN401 - whatever the annotation says
         """The value; any error of JSON or cattrs on damaged bytes."""
@@ -95,6 +100,15 @@ class Nested:
             except Exception as at_leaf:  # noqa: BLE001 - hooks of users raise what they like
                 return leaf.refused(at_leaf)
         return _Leaf("", value, value).refused(error)
+
+
+def _same(one: Any, other: Any) -> bool:  # noqa: ANN401 - what JSON can write
+    """Whether two plain values are one: tuples are lists, 3 is 3.0, NaN is NaN."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return bool(one == other) or (one != one and other != other)  # noqa: PLR0124 - NaN
 
 
 @attrs.frozen

@@ -17,7 +17,7 @@ from redmapper.mapping.columns import VERSION, Column, Record
 from redmapper.mapping.mapped import KeyBytes, MappedClass, overlaid
 from redmapper.work.changes import differences, field_changes
 from redmapper.work.identity import Tracked
-from redmapper.work.plan import Absent, AtVersion, Check, EntityWrite, fields_check
+from redmapper.work.plan import Absent, AtVersion, Check, EntityWrite, fields_check, whole_check
 
 Stored: TypeAlias = Mapping[tuple[str, KeyBytes], "Record | None"]
 """What a read before the commit found, by mapper name and key."""
@@ -73,7 +73,14 @@ def _as_wanted(tracked: Tracked, over: Record) -> bool:
 def _deletion(pending: Pending, over: Record | None) -> EntityWrite | None:
     if over is None:
         return None
-    return EntityWrite(pending.mapped, pending.key, _at(over), over, None)
+    return EntityWrite(pending.mapped, pending.key, _unchanged(pending, over), over, None)
+
+
+def _unchanged(pending: Pending, over: Record) -> Check:
+    """Nobody has changed anything of the record."""
+    if pending.mapped.conflict == "fields" and not pending.blind:
+        return whole_check(pending.mapped, over)
+    return _at(over)
 
 
 def _at(record: Record) -> AtVersion:
@@ -88,7 +95,7 @@ def _check(pending: Pending, tracked: Tracked, over: Record | None, record: Reco
     if pending.mapped.conflict == "fields" and tracked.snapshot is not None:
         read = _computed_from(pending.mapped, tracked.obj, over, record)
         return fields_check(pending.mapped, over, record, read)
-    return _at(over)
+    return _unchanged(pending, over)
 
 
 def _record(pending: Pending, tracked: Tracked, over: Record | None) -> Record:

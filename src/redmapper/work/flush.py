@@ -154,6 +154,8 @@ class Flush:
         if doubles:
             raise double_claims(doubles, writes)
         refusals = yield from self.session.strategy.commit(plan)
+        for mapped, _ in given if not refusals else ():
+            self.session.keys.forget(mapped)  # the next number is above all that were given
         return refusals, writes
 
     def _plan_again_or_raise(self, writes: Writes, refusals: tuple[Refusal, ...]) -> None:

@@ -181,6 +181,18 @@ def _unique_values(
             yield index, before, after
 
 
+def whole_check(mapped: MappedClass, base: Record) -> AtFields:
+    """The check of `conflict="fields"` for what touches every field: a deletion, a replacement.
+
+    The version would not do: after a commit that let somebody else's edit stand beside it, the base
+    is not the whole record, though its version is the stored one.
+    """
+    columns = [each.column for each in mapped.attributes] + list(mapped.columns.values())
+    names = {*base, *(name for column in columns for name in column.names)}
+    names -= {VERSION, mapped.key.attribute.column.stored}
+    return AtFields(tuple((name, base.get(name)) for name in sorted(names)))
+
+
 def fields_check(
     mapped: MappedClass, base: Record, record: Record, also: frozenset[bytes]
 ) -> AtFields:

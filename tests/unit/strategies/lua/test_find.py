@@ -214,7 +214,7 @@ def test_several_ranges_are_asked_in_the_order_of_the_walk(finder: Finder):
         ({"limit": 10**6}, STEP),
         ({}, STEP),
     ],
-    ids=repr,
+    ids=["limit", "limit and keys", "great limit", "no limit"],
 )
 def test_a_walk_asks_for_no_more_than_it_needs(
     finder: Finder, options: dict[str, Any], expected: int
