@@ -389,7 +389,7 @@ class World:
         return [each for each in zip(self.objects, states, strict=True) if each[1] in pending]
 
     def check(self, changed: list[tuple[Any, str]]) -> None:
-        """After a commit: what was written is what stands in the store, what was deleted is gone."""
+        """After a commit: what was written stands in the store, what was deleted is gone."""
         kept = {(type(obj), obj.id) for obj, state in changed if state != "deleted"}
         for obj, state in changed:
             if state == "deleted":
