@@ -106,10 +106,10 @@ class Column:
         try:
             return encode(value)
         except ValueRefused as refused:
-            path = f".{self.name}{refused.path}"
             if self.hidden:
                 message = f"this {type(value).__name__} can not be stored there; it is not shown"
-                raise ValueRefused(message, path=path) from None
+                raise ValueRefused(message, path=f".{self.name}") from None
+            path = f".{self.name}{refused.path}"
             raise ValueRefused(refused.reason, path=path, value=refused.value) from refused
 
     @property

@@ -276,7 +276,7 @@ class UnitBase:
         tracked = self._map.of(obj)
         return tracked is not None and not tracked.deleted
 
-    def _rollback(self) -> None:
+    def rollback(self) -> None:
         """Forget every object and pending change; objects stay as they are."""
         self._require_active("rollback")
         self._map.clear()

@@ -410,7 +410,7 @@ def test_the_async_face_writes():
             await unit.refresh(ann)
             assert 31 == ann.age
             unit.delete(await unit.require(User, 2))
-            await unit.rollback()
+            unit.rollback()
         assert 2 == await store.query(User).count()
         unit = store.unit()
         with pytest.raises(Taken):

@@ -51,10 +51,6 @@ class AsyncUnitOfWork(UnitBase, AsyncReads):
         """
         await self._run(self._commit())
 
-    async def rollback(self) -> None:
-        """Forget every object and pending change; objects stay as they are."""
-        self._rollback()
-
     async def refresh(self, obj: object) -> None:
         """Load a tracked object anew, over what was changed; NotFound when it is gone."""
         await self._run(self._refresh(obj))

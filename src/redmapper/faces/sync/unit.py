@@ -51,10 +51,6 @@ class UnitOfWork(UnitBase, Reads):
         """
         self._run(self._commit())
 
-    def rollback(self) -> None:
-        """Forget every object and pending change; objects stay as they are."""
-        self._rollback()
-
     def refresh(self, obj: object) -> None:
         """Load a tracked object anew, over what was changed; NotFound when it is gone."""
         self._run(self._refresh(obj))

@@ -198,7 +198,6 @@ def _slow_registry(compute: Any) -> MapperRegistry:  # noqa: ANN401 - an entity
 def _on_slow(verb: str, uow: Any) -> None:  # noqa: ANN401 - of either face
     """A verb that needs no server."""
     arguments = {"state": (ANN,), "add": (Slow(2),), "untrack": (ANN,), "delete_by_key": (Slow, 3)}
-    verb = {"rollback": "_rollback"}.get(verb, verb)
     getattr(uow, verb)(*arguments.get(verb, ()))
 
 
