@@ -6,19 +6,28 @@ import asyncio
 import random
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from accounts import REGISTRY, Account, Accounts, Note, Notes, Shop, shop_on
+from rebuild import complaints
 from redmapper import (
     AlreadyExists,
     AsyncStore,
     AsyncUnitOfWork,
     BatchReport,
+    Field,
+    Key,
+    Lookup,
+    Mapper,
+    MapperRegistry,
+    Ordered,
     Stale,
     Store,
+    StoreError,
     Taken,
+    Unique,
     UnitOfWork,
 )
 from servers import Server
@@ -410,3 +419,96 @@ class TestCrowds:
         with ThreadPoolExecutor(8) as threads:
             winners = set(threads.map(write, range(8)))
         assert {store.require(Account, 1).owner} == winners
+
+
+class TestMeetings:
+    """Somebody writes between the reading and the writing of one commit."""
+
+    @staticmethod
+    def meeting(shop: Shop, times: int, registry: MapperRegistry = REGISTRY) -> Store:
+        """A store that after each of so many loads finds that another store has written.
+
+        Each time the account 1 has changed, with all that is indexed of it.
+        """
+        other, left = shop.open(registry=registry), [times]
+
+        def meddle(report: BatchReport) -> None:
+            if report.verb == "load" and left[0]:
+                left[0] -= 1
+                met = Account(f"M{left[0]}", f"m{left[0]}@x", [f"m{left[0]}"], left[0], 1)
+                other.transact(lambda unit: unit.put(met))
+
+        return shop.open(registry=registry, on_batch=meddle)
+
+    BLIND: ClassVar[dict[str, Callable[[UnitOfWork], Any]]] = {
+        "put": lambda unit: unit.put(Account("New", "new@x", ["new"], 7, 1)),
+        "delete_by_key": lambda unit: unit.delete_by_key(Account, 1),
+        "replacement": lambda unit: (
+            unit.delete_by_key(Account, 1),
+            unit.add(Account("New", "new@x", ["new"], 7, 1)),
+        ),
+    }
+
+    @pytest.mark.parametrize("kind", BLIND)
+    @pytest.mark.parametrize("times", [1, 5])
+    def test_a_blind_write_tries_again(self, shop: Shop, kind: str, times: int):
+        """It lands in the end, and takes away every entry of the records that it met."""
+        shop.open().transact(lambda unit: unit.add(Account("Old", "old@x", ["old"], 1, 1)))
+        self.meeting(shop, times).transact(self.BLIND[kind], attempts=1)
+        expected = [] if kind == "delete_by_key" else [Account("New", "new@x", ["new"], 7, 1)]
+        assert expected == shop.open().query(Account).all()
+        assert [] == shop.complaints()
+
+    @pytest.mark.parametrize("kind", BLIND)
+    def test_it_gives_up_in_the_end(self, shop: Shop, kind: str):
+        """A record that never stands still is a StoreError, and nothing of the unit is written."""
+        shop.open().transact(lambda unit: unit.add(Account("Old", "old@x", ["old"], 1, 1)))
+
+        def work(unit: UnitOfWork) -> None:
+            self.BLIND[kind](unit)
+            unit.add(Note("text", id="a"))
+
+        with pytest.raises(StoreError, match="by others"):
+            self.meeting(shop, 10_000).transact(work, attempts=1)
+        assert 0 == shop.open().query(Note).count()
+        assert [] == shop.complaints()
+
+    def test_the_last_write_wins(self, shop: Shop):
+        """Where conflicts are overwritten: this unit's fields, over the others' of the moment."""
+
+        class Winners(Mapper[Account], conflict="overwrite", name="Account"):
+            id = Key[int]()
+            owner = Field[str]()
+            email = Field[str | None]()
+            tags = Field[list[str]]()
+            balance = Field[int]()
+            by_email = Unique(email)
+            by_tag = Lookup(tags)
+            by_owner = Ordered(owner)
+            by_balance = Ordered(balance.desc(), owner)
+
+        registry = MapperRegistry(Winners)
+        shop.open(registry=registry).transact(
+            lambda unit: unit.add(Account("Old", "old@x", ["old"], 1, 1))
+        )
+        with self.meeting(shop, 4, registry).unit() as unit:
+            unit.require(Account, 1).balance = 99
+        assert Account("M0", "m0@x", ["m0"], 99, 1) == shop.open(registry=registry).get(Account, 1)
+        assert [] == complaints(shop.client, shop.tag, registry, lanes=9)
+
+    def test_a_number_that_is_taken_meanwhile(self, shop: Shop):
+        """Somebody gives the next numbers by hand: the new object gets one that is free."""
+        store, other = shop.open(), shop.open()
+        for number in range(1, 40):
+            other.transact(lambda unit, key=number: unit.put(Note(str(key), id=str(key))))
+            with store.unit() as unit:
+                mine = unit.add(Account("Mine"))
+                last = other.new_key(Account)
+                other.transact(
+                    lambda unit, last=last: unit.add_all(
+                        [Account("Theirs", id=last + each) for each in range(1, 4)]
+                    )
+                )
+            assert "Mine" == other.require(Account, mine.id).owner
+        assert 39 * 4 == other.query(Account).count()
+        assert [] == shop.complaints()

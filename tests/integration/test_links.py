@@ -37,6 +37,7 @@ from redmapper import (
 )
 from redmapper.faces.aio import runner as async_runner
 from redmapper.faces.sync import runner as sync_runner
+from redmapper.strategies.lua.receipts import place_digest
 from servers import Server
 
 FORKING = Path(__file__).with_name("forking.py")
@@ -242,6 +243,11 @@ class TestLostOnTheWay:
         assert ["Anna", "Quick"] == [each.owner for each in store.get_many(Account, [1, 50])]
 
 
+def no_lane(shop: Shop) -> str:
+    """The name of a lane of this partition that there never was."""
+    return place_digest(shop.tag) + "nowhere"
+
+
 class TestOutcomes:
     """The link breaks, and stays broken: only the receipt can tell."""
 
@@ -303,6 +309,22 @@ class TestOutcomes:
         COMMITS["update"](store)
         assert "Anna" == store.require(Account, 1).owner
 
+    def test_it_was_another_partitions(self, shop: Shop, store: Store, proxy: Proxy):
+        """Asked of the wrong partition or namespace: nothing false is said, nothing is burned."""
+        proxy.lose_reply()
+        proxy.go_down()
+        part = store.partition("part")
+        with pytest.raises(CommitUnknown) as unknown:
+            commit(part, lambda unit: unit.add(Account("Dan", id=9)))
+        unit_id, other = unknown.value.unit_id, shop.open()
+        assert "Dan" == other.partition("part").require(Account, 9).owner
+        for wrong in (other, other.partition("other"), shop.open(namespace=shop.namespace + "2")):
+            before = shop.dump
+            with pytest.raises(StoreError, match="partition"):
+                wrong.outcome(unit_id)
+            assert before == shop.dump
+        assert "applied" == other.partition("part").outcome(unit_id)
+
     def test_its_lane_is_parked(self, shop: Shop, store: Store, proxy: Proxy):
         """No later commit goes through the lane of an unknown outcome, so its receipt stays."""
         proxy.lose_reply()
@@ -334,18 +356,18 @@ class TestOutcomes:
             unit.commit()
         assert "Dan" == store.require(Account, 9).owner
 
-    def test_an_id_of_nothing(self, store: Store):
+    def test_an_id_of_nothing(self, shop: Shop, store: Store):
         """What is no unit id is refused; the id of a unit that never was, was not applied."""
         with pytest.raises(StoreError, match="unit_id"):
             store.outcome("nonsense")
-        assert "not applied" == store.outcome(f"nowhere.1.{2**40}.token")
+        assert "not applied" == store.outcome(f"{no_lane(shop)}.1.{2**40}.token")
 
-    def test_an_old_id(self, store: Store):
+    def test_an_old_id(self, shop: Shop, store: Store):
         """After an hour the receipt is gone, and nothing is claimed."""
         with pytest.raises(CommitUnknown, match="hour"):
-            store.outcome("nowhere.1.1000.token")
+            store.outcome(f"{no_lane(shop)}.1.1000.token")
 
-    def test_a_read_that_gets_no_answer(self, store: Store, proxy: Proxy):
+    def test_a_read_that_gets_no_answer(self, shop: Shop, store: Store, proxy: Proxy):
         """Reading over a broken link is ConnectionLost."""
         proxy.cut()
         for read in (
@@ -353,7 +375,7 @@ class TestOutcomes:
             lambda: store.query(Account).all(),
             lambda: store.query(Account).count(),
             lambda: store.get_by(Accounts.by_email, "a"),
-            lambda: store.outcome("nowhere.1.1000.token"),
+            lambda: store.outcome(f"{no_lane(shop)}.1.1000.token"),
         ):
             with pytest.raises(ConnectionLost):
                 read()

@@ -379,6 +379,10 @@ class World:
         except RedmapperError as error:
             return ("refused", self.said(error))
 
+    def tracking(self, obj: Any, otherwise: int) -> UnitOfWork:
+        """The unit that tracks an object, or another one."""
+        return next((each for each in self.units if obj in each), self.units[otherwise])
+
     def meant(self, unit: int) -> list[tuple[Any, str]]:
         """The objects of which a commit of a unit would write something, and their states."""
         try:
@@ -518,23 +522,24 @@ class Machine(RuleBasedStateMachine):
 
     @rule(target=objects, number=objects, units=st.permutations([0, 1]), said=values)
     def put_over(self, number, units, said):
-        """Write a copy over the version that the other unit knows."""
-        mine, theirs = units
+        """Write a copy over the version that the unit knows which tracks the object."""
 
         def act(world):
-            version = world.units[theirs].version_of(world.objects[number])
-            return world.units[mine].put(changed(world.objects[number], said), version)
+            obj = world.objects[number]
+            theirs = world.tracking(obj, units[0])
+            return world.units[units[1]].put(changed(obj, said), theirs.version_of(obj))
 
         return self.fresh(act)
 
     @rule(target=objects, unit=units, number=objects, said=values)
     def replace(self, unit, number, said):
         """Let a changed copy take an object's place."""
-        return self.fresh(
-            lambda world: world.units[unit].replace(
-                world.objects[number], changed(world.objects[number], said)
-            )
-        )
+
+        def act(world):
+            obj = world.objects[number]
+            return world.tracking(obj, unit).replace(obj, changed(obj, said))
+
+        return self.fresh(act)
 
     @rule(unit=units, number=objects)
     def delete(self, unit, number):

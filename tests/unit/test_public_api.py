@@ -191,9 +191,7 @@ def test_both_faces_have_the_same_names(sync: type, other: type):
 
 IO = {
     Store: {*("get", "require", "get_many", "get_by", "new_key", "outcome", "transact", "close")},
-    UnitOfWork: {
-        *("get", "require", "get_many", "get_by", "refresh", "commit", "rollback"),
-    },
+    UnitOfWork: {*("get", "require", "get_many", "get_by", "refresh", "commit")},
     Query: {*("all", "first", "one", "one_or_none", "count", "exists")},
 }
 

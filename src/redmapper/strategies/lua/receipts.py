@@ -6,12 +6,14 @@ last. The same number and unit id: it is done already. A lower number, or an equ
 unit: *superseded*, it must not be done any more. So receipts take memory for commits in flight, not
 for commits made, and they expire after an hour without use.
 
-A unit id names its lane, its number and the second it was made in: `store.outcome` needs no more.
+A unit id names its lane, its number and the second it was made in: `store.outcome` needs no more. A
+lane's name begins with a digest of its partition, so that no other partition answers for it.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 from collections import deque
 from collections.abc import Callable
@@ -51,16 +53,26 @@ class UnitId:
 
 def token(random: Callable[[int], bytes], size: int = 6) -> str:
     """A random word of letters, digits, `-` and `_`: 8 characters for 6 bytes."""
-    return base64.urlsafe_b64encode(random(size)).decode().rstrip("=")
+    return _letters(random(size))
+
+
+def _letters(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def place_digest(tag: bytes) -> str:
+    """What the lanes of a partition begin with: 4 characters, from its hash tag."""
+    return _letters(hashlib.blake2b(tag, digest_size=3).digest())
 
 
 @attrs.define(eq=False)
 class Lanes:
-    """The free lanes of a store. Taking and giving back are atomic, so threads may share it.
+    """The free lanes of one partition of a store. Threads share it: each step is atomic.
 
     A forked child begins with none: two processes in one lane would undo its guarantee.
     """
 
+    place: str
     random: Callable[[int], bytes]
     clock: Callable[[], float]
     free: deque[Lane] = attrs.field(factory=deque)
@@ -72,7 +84,7 @@ class Lanes:
         try:
             lane = self.free.pop()
         except IndexError:
-            lane = Lane(token(self.random, 9))
+            lane = Lane(self.place + token(self.random, 9))
         lane.number += 1
         return lane, UnitId(lane.name, lane.number, int(self.clock()), token(self.random))
 

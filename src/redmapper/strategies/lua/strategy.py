@@ -23,7 +23,7 @@ from redmapper.strategies.lua.find import Finder, Reading
 from redmapper.strategies.lua.foreign import carry
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.layout import joined
-from redmapper.strategies.lua.receipts import LANE_SECONDS, Lane, Lanes, UnitId
+from redmapper.strategies.lua.receipts import LANE_SECONDS, Lane, Lanes, UnitId, place_digest
 from redmapper.strategies.lua.scripts import COMMIT, OUTCOME
 from redmapper.wire import Batch, Command, Flow, Reply, call
 from redmapper.work.plan import FlushPlan, Refusal
@@ -48,7 +48,9 @@ class LuaIndexStrategy:
 
     def bind(self, registry: MapperRegistry, place: Place) -> BoundLua:  # noqa: ARG002 - contract
         """This strategy over one partition."""
-        return BoundLua(Placements(Keyspace.of(place)), place, Lanes(place.random, place.clock))
+        keyspace = Keyspace.of(place)
+        lanes = Lanes(place_digest(keyspace.tag), place.random, place.clock)
+        return BoundLua(Placements(keyspace), place, lanes)
 
 
 @attrs.define(eq=False)
@@ -183,6 +185,9 @@ class BoundLua:
         except ValueError as error:
             message = f"{unit_id!r} is not the unit_id of a CommitUnknown"
             raise StoreError(message) from error
+        if not unit.lane.startswith(self.lanes.place):
+            message = f"commit {unit_id} was another partition's; ask the store of that one"
+            raise StoreError(message)
         age = max(0, int(self.place.clock()) - unit.second)
         arguments: Arguments = [unit.number, unit_id, LANE_SECONDS, age]
         command = call(OUTCOME, [self.keyspace.lane(unit.lane)], arguments)

@@ -5,14 +5,14 @@ from itertools import count
 
 import pytest
 
-from redmapper.strategies.lua.receipts import Lanes, UnitId, token
+from redmapper.strategies.lua.receipts import Lanes, UnitId, place_digest, token
 
 
 @pytest.fixture
 def lanes() -> Lanes:
     """Those of a store, with countable chance."""
     numbers: Iterator[int] = count()
-    return Lanes(lambda size: next(numbers).to_bytes(size, "big"), lambda: 1_700_000_000.9)
+    return Lanes("here", lambda size: next(numbers).to_bytes(size, "big"), lambda: 1_700_000_000.9)
 
 
 def test_a_lane_is_made_when_none_is_free(lanes: Lanes):
@@ -20,6 +20,12 @@ def test_a_lane_is_made_when_none_is_free(lanes: Lanes):
     first, _ = lanes.take()
     second, _ = lanes.take()
     assert first.name != second.name
+
+
+def test_a_lane_names_its_partition(lanes: Lanes):
+    """So a store can tell the commits of another one from its own."""
+    assert lanes.take()[0].name.startswith("here")
+    assert place_digest(b"{shop}") != place_digest(b"{shop:part}")
 
 
 def test_a_lane_is_used_again(lanes: Lanes):

@@ -20,6 +20,7 @@ from redmapper import (
     Unique,
     UnitTooLarge,
 )
+from redmapper.strategies.lua.receipts import place_digest
 from redmapper.strategies.lua.strategy import LOAD_STEP, MOST_WORDS, BoundLua
 from redmapper.testing import drive
 from redmapper.wire import Batch
@@ -46,6 +47,7 @@ class Users(Mapper[User]):
 REGISTRY = MapperRegistry(Users)
 MAPPED = REGISTRY.mapped(User)
 NOW = 1_700_000_000
+HERE = place_digest(b"{s}")
 RECORD = {b"name": b"a", b"id": b"7", b"@": b"v"}
 PLAN = FlushPlan((EntityWrite(MAPPED, b"7", Absent(), None, RECORD),))
 APPLIED: list[Any] = [[b"applied"]]
@@ -127,8 +129,8 @@ def test_a_commit_is_one_call(bound: BoundLua):
     (batch,) = driven.batches
     assert ("commit", 1, True) == (batch.verb, len(batch.commands), batch.receipted)
     lane, number, unit = receipt(batch)
-    assert (b"{s}#lane/AAAAAAAAAAAA", 1) == (lane, number)
-    assert unit == f"AAAAAAAAAAAA.1.{NOW}.AAAAAAAB"
+    assert (b"{s}#lane/" + HERE.encode() + b"AAAAAAAAAAAA", 1) == (lane, number)
+    assert unit == f"{HERE}AAAAAAAAAAAA.1.{NOW}.AAAAAAAB"
 
 
 def test_commits_use_one_lane_one_after_the_other(bound: BoundLua):
@@ -242,16 +244,29 @@ def test_numbers_are_taken_off_a_sequence(bound: BoundLua):
 @pytest.mark.parametrize("reply", ["applied", "not applied"])
 def test_an_outcome_is_told(bound: BoundLua, reply: str):
     """By the lane that the unit id names; with its age, which says whether the receipt is gone."""
-    driven = drive(bound.outcome(f"L.3.{NOW - 60}.tok"), [[reply.encode()]])
+    driven = drive(bound.outcome(f"{HERE}L.3.{NOW - 60}.tok"), [[reply.encode()]])
     assert reply == driven.result
     (command,) = driven.batches[0].commands
-    assert (1, b"{s}#lane/L", 3, f"L.3.{NOW - 60}.tok", 3600, 60) == command.words[2:]
+    assert (
+        1,
+        b"{s}#lane/" + HERE.encode() + b"L",
+        3,
+        f"{HERE}L.3.{NOW - 60}.tok",
+        3600,
+        60,
+    ) == command.words[2:]
 
 
 def test_an_outcome_that_is_too_old_is_unknown(bound: BoundLua):
     """For good."""
     with pytest.raises(CommitUnknown, match="is over an hour old"):
-        drive(bound.outcome("L.3.1.tok"), [[b"unknown"]])
+        drive(bound.outcome(f"{HERE}L.3.1.tok"), [[b"unknown"]])
+
+
+def test_an_outcome_of_another_partition_is_not_told(bound: BoundLua):
+    """Its lane is not here, which says nothing of the commit; nothing is asked or burned."""
+    with pytest.raises(StoreError, match="was another partition's; ask the store of that one"):
+        drive(bound.outcome(f"L.3.{NOW}.tok"))
 
 
 def test_an_outcome_takes_the_id_of_a_unit(bound: BoundLua):
@@ -265,7 +280,9 @@ def test_closing_removes_receipts(bound: BoundLua):
     assert () == drive(bound.close()).batches
     drive(bound.commit(PLAN), [APPLIED])
     driven = drive(bound.close(), [[1]])
-    assert ("DEL", b"{s}#lane/AAAAAAAAAAAA") == driven.batches[0].commands[0].words
+    assert ("DEL", b"{s}#lane/" + HERE.encode() + b"AAAAAAAAAAAA") == driven.batches[0].commands[
+        0
+    ].words
     assert () == drive(bound.close()).batches
 
 
