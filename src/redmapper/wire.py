@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Generator
 from functools import cached_property
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import attrs
 
@@ -22,6 +22,9 @@ Result = TypeVar("Result")
 
 Argument: TypeAlias = bytes | str | int
 """What may stand in a command; text is sent as UTF-8, an integer as decimal digits."""
+
+Hidden: TypeAlias = "Callable[[], frozenset[Argument]]"
+"""Tells the words that logs must not show: worked out only where there is a log."""
 
 Reply: TypeAlias = Any
 """A decoded reply: bytes, int, None, or a list (or dict, under RESP3) of these."""
@@ -40,9 +43,11 @@ class Script:
         return hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
 
-@attrs.frozen
-class Command:
-    """One command: its words, and how many of the words are keys (for the log)."""
+class Command(NamedTuple):
+    """One command: its words, and how many of the words are keys (for the log).
+
+    A reading of a thousand records makes a thousand of these: a named tuple is the cheapest value.
+    """
 
     words: tuple[Argument, ...]
     keys: int = 1
@@ -61,19 +66,19 @@ def call(script: Script, keys: list[bytes], arguments: list[Argument]) -> Comman
     return Command(words, len(keys), script)
 
 
-@attrs.frozen
-class Batch:
+class Batch(NamedTuple):
     """Commands for one round trip.
 
     `home` is a key of the partition they all belong to, which finds the node in a Cluster.
-    `hidden` holds words that logs must not show. `receipted` says that it writes: when it is sent
-    again after a lost reply, what the server refuses then says nothing of the first sending.
+    `hidden` tells the words that logs must not show, when somebody asks. `receipted` says that it
+    writes: when it is sent again after a lost reply, what the server refuses then says nothing of
+    the first sending.
     """
 
     verb: str
     home: bytes
     commands: tuple[Command, ...]
-    hidden: frozenset[Argument] = frozenset()
+    hidden: Hidden = frozenset
     receipted: bool = False
 
     @property

@@ -73,6 +73,10 @@ class TestWhatIsAsked:
             for number in range(1, 11):
                 unit.add(Account(f"A{number}", f"{number}@x", ["all"], number, id=number))
             unit.add(Note("text", "title", "a"))
+        with store.unit() as unit:  # a commit of one is a script of its own
+            unit.delete_by_key(Account, 11)
+            unit.add(Account("A11", "11@x", ["all"], 11, id=11))
+        store.transact(lambda unit: unit.delete_by_key(Account, 11))
         store.query(Account).all()
         told.clear()
         return store

@@ -524,7 +524,7 @@ class TestWhatIsTold:
         store.query(Account).where(Accounts.owner == "VALUE").all()
         store.get_by(Accounts.by_email, "VALUE@x")
         lines = [each.getMessage() for each in caplog.records if each.name == "redmapper"]
-        assert ["commit", "load", "find", "find"] == [line.partition(":")[0] for line in lines]
+        assert ["commit", "load", "find", "owner"] == [line.partition(":")[0] for line in lines]
         for line in lines:
             assert " commands, " in line
             assert line.endswith(" ms")

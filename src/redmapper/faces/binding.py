@@ -7,6 +7,7 @@ import random
 import sys
 import time
 import warnings
+from functools import lru_cache
 from types import FrameType
 from typing import Any
 
@@ -17,13 +18,13 @@ import redis.asyncio
 from redmapper.errors import MappingError, StoreError
 from redmapper.faces.observe import Observer
 from redmapper.mapping.registry import MapperRegistry
-from redmapper.strategies.lua.receipts import token
 from redmapper.strategies.lua.strategy import LuaIndexStrategy
 from redmapper.strategies.memory import MemoryIndexStrategy
 from redmapper.work.keys import KeyMaker
 from redmapper.work.retry import Retry
 from redmapper.work.session import Session, UnitOptions
 from redmapper.work.strategy import BoundStrategy, IndexStrategy, Place
+from redmapper.work.tokens import Tokens
 from redmapper.work.unit import UnitBase
 
 MEMORY = "memory://"
@@ -134,6 +135,9 @@ def _warn_user(message: str) -> None:
         )
 
 
+_UNTRACKED = UnitOptions(read_only=True, untracked=True)
+
+
 class StoreBase:
     """A registry bound to one partition of one place; what needs no server, and no waiting."""
 
@@ -143,13 +147,17 @@ class StoreBase:
         self._closed = False
         place = Place(options.namespace, partition, os.urandom, time.time)
         self._strategy: BoundStrategy = options.strategy.bind(options.registry, place)
+        tokens = Tokens(os.urandom)
         self._session = Session(
             registry=options.registry,
             strategy=self._strategy,
             keys=KeyMaker(self._strategy, os.urandom, time.time),
-            new_version=lambda: token(os.urandom).encode(),
+            new_version=lambda: tokens.next().encode(),
             warn=_warn_user,
         )
+        # The stateless door: a unit that nobody holds, keeps nothing, and so may be everybody's.
+        self._door = UnitBase(self._session, _UNTRACKED)
+        self._door._enter()  # noqa: SLF001 - see above
 
     @property
     def registry(self) -> MapperRegistry:
@@ -177,12 +185,6 @@ class StoreBase:
             message = "partition(None): a partition has a name; the store itself is without one"
             raise MappingError(message)
 
-    def _reading_unit(self) -> UnitBase:
-        """A unit for one reading without a unit: nothing of it is kept."""
-        unit = UnitBase(self._session, UnitOptions(read_only=True))
-        unit._enter()  # noqa: SLF001 - the stateless door is a unit that nobody holds
-        return unit
-
     def _retry(self, attempts: int) -> Retry:
         if attempts < 1:
             message = f"transact(attempts={attempts!r}): at least 1"
@@ -190,6 +192,7 @@ class StoreBase:
         return Retry(attempts, random.random)
 
 
+@lru_cache(maxsize=64)
 def unit_options(*, commit: str, read_only: bool, reads: str) -> UnitOptions:
     """The options of a unit; ValueError for one that there is not."""
     for name, value, known in (("commit", commit, _COMMITS), ("reads", reads, _READS)):

@@ -39,14 +39,14 @@ def packed(batch: Batch, *, in_full: bool) -> list[bytes]:
     return [b"".join([hiredis.pack_command(command.words) for command in commands])]  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
-def unknown_script(replies: list[Any]) -> bool:
-    """Whether the server has forgotten a script."""
-    return any(isinstance(reply, theirs.NoScriptError) for reply in replies)
+def unknown_script(batch: Batch, replies: list[Any]) -> bool:
+    """Whether the server has forgotten a script; a call of one is a batch of its own."""
+    return batch.commands[0].script is not None and isinstance(replies[0], theirs.NoScriptError)
 
 
 def accepted(replies: list[Any]) -> list[Reply]:
     """The replies, or the first error among them, as ours."""
     for reply in replies:
-        if isinstance(reply, theirs.RedisError):
+        if isinstance(reply, Exception):
             raise translated(reply) from reply
     return replies

@@ -32,8 +32,9 @@ class Observer:
         self._hand_over(report)
         if self.echo:
             print(f"redmapper {report}")  # noqa: T201 - what echo is for
+            hidden = batch.hidden()
             for command in batch.commands:
-                print("   ", " ".join(_shown(word, batch) for word in command.words))  # noqa: T201
+                print("   ", " ".join(_shown(word, hidden) for word in command.words))  # noqa: T201
 
     def _hand_over(self, report: BatchReport) -> None:
         """A failing observer must not look like a failed commit: the batch has been carried."""
@@ -45,8 +46,8 @@ class Observer:
             logger.exception("on_batch failed")
 
 
-def _shown(word: Argument, batch: Batch) -> str:
-    if word in batch.hidden:
+def _shown(word: Argument, hidden: frozenset[Argument]) -> str:
+    if word in hidden:
         return "..."
     text = repr(word)[1:] if isinstance(word, bytes) else str(word)
     return text if len(text) <= LONGEST_WORD else f"{text[: LONGEST_WORD - 3]}..."

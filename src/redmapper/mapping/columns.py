@@ -43,6 +43,11 @@ class Kind:
     elements: Scalar | None = None
 
     @property
+    def short(self) -> bool:
+        """Whether no value takes more than a few bytes."""
+        return self.scalar is not None and (self.scalar.width > 0 or self.scalar.tail == "fixed")
+
+    @property
     def scalar(self) -> Scalar | None:
         """The scalar, where it is one."""
         return self.codec if isinstance(self.codec, Scalar) else None

@@ -1,5 +1,8 @@
 """What an entity's values are inside an index: encoded, in order, the same for every strategy.
 
+They are made from the stored bytes, never from the object: so an entry can be taken out again by
+the record that it was put in for, whatever has become of the class since.
+
 An *encoded value* is the concatenation of the index's fields in the order-preserving encoding of
 `ordering`; the key that a strategy puts beside it is not part of it. Three kinds, three rules: a
 `Unique` has one value or none, a `Lookup` one an element of a collection, an `Ordered` exactly one.
@@ -9,20 +12,37 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from redmapper.mapping.columns import Column, Record
 from redmapper.mapping.indexes import Index, Lookup, Ordered, Unique
-from redmapper.mapping.ordering import descending, key_tail_int, key_tail_text
+from redmapper.mapping.ordering import KEY_DIGITS, descending, key_tail_int, key_tail_text
 from redmapper.mapping.scalars import Scalar
 
 Values: TypeAlias = tuple[bytes, ...]
 EntryValues: TypeAlias = Callable[[Record], Values]
+EntryValue: TypeAlias = "Callable[[Record], bytes | None]"
 
 
-def entry_values(index: Index, columns: list[Column]) -> EntryValues:
-    """The function that gives the encoded values of a record in an index."""
-    return _KINDS[type(index)](index, columns)
+def entry_values(index: Index, columns: list[Column]) -> tuple[EntryValue, EntryValues]:
+    """The functions that give a record's encoded values in an index: the only one, and all.
+
+    Over a collection there may be many, and the first function may not be asked.
+    """
+    if any(column.kind.elements for column in columns):
+        return _not_one, _combinations(columns)
+    one = _KINDS[type(index)](index, columns)
+
+    def values(record: Record) -> Values:
+        value = one(record)
+        return () if value is None else (value,)
+
+    return one, values
+
+
+def _not_one(_: Record) -> bytes | None:
+    message = "an index over a collection has not one value"
+    raise TypeError(message)
 
 
 def ordered_value(column: Column) -> Callable[[Record], bytes]:
@@ -31,13 +51,22 @@ def ordered_value(column: Column) -> Callable[[Record], bytes]:
     if scalar is None:
         message = f"{column.name} is not a scalar"  # the registry has refused it before
         raise TypeError(message)
-    order, decode, none, raw_of = scalar.order, scalar.decode, scalar.none, column.raw
+    return cast("Callable[[Record], bytes]", _encoded(column, scalar, scalar.none))
 
-    def encode(record: Record) -> bytes:
-        raw = raw_of(record)
-        return none if raw is None else order(decode(raw))
 
-    return encode
+def _encoded(column: Column, scalar: Scalar, none: bytes | None) -> EntryValue:
+    """The same, with something else for None."""
+    order, stored, shadow = scalar.order_stored, column.stored, column.shadow
+
+    def encode(record: Record) -> bytes | None:
+        raw = record.get(stored)
+        return none if raw is None else order(raw)
+
+    def encode_normed(record: Record) -> bytes | None:
+        raw = record.get(shadow, record.get(stored))
+        return none if raw is None else order(raw)
+
+    return encode if column.norm is None else encode_normed
 
 
 def key_tail(key: Scalar) -> Callable[[bytes], bytes]:
@@ -45,36 +74,74 @@ def key_tail(key: Scalar) -> Callable[[bytes], bytes]:
     return _TAILS[key.tail or "fixed"]
 
 
+_MINUS = ord("-")
+_INT_HEADS = tuple(key_tail_int(10**digits)[:1] for digits in range(KEY_DIGITS))
+"""The head of a tail by the number of digits, less one."""
+
+
+def _int_tail(key: bytes) -> bytes:
+    """What `key_tail_int` makes of a number, from its digits."""
+    if key[0] == _MINUS or len(key) > KEY_DIGITS:
+        return key_tail_int(int(key, 0))
+    return _INT_HEADS[len(key) - 1] + key
+
+
 _TAILS: dict[str, Callable[[bytes], bytes]] = {
-    "int": lambda key: key_tail_int(int(key)),
+    "int": _int_tail,
     "text": key_tail_text,
     "fixed": lambda key: key,
 }
 
 
-def _unique(index: Index, columns: list[Column]) -> EntryValues:
-    whole = _concatenated([ordered_value(column) for column in columns])
+def _unique(index: Index, columns: list[Column]) -> EntryValue:
     if isinstance(index, Unique) and index.nulls:
-        return lambda record: (whole(record),)
+        return _joined([ordered_value(column) for column in columns])
+    each = [_encoded(column, column.kind.scalar, None) for column in columns if column.kind.scalar]
+    if len(each) == 1:
+        return each[0]
 
-    def value_or_none(record: Record) -> Values:
-        if any(column.raw(record) is None for column in columns):
-            return ()
-        return (whole(record),)
+    def all_or_none(record: Record) -> bytes | None:
+        parts = [one(record) for one in each]
+        return None if None in parts else b"".join(part for part in parts if part is not None)
 
-    return value_or_none
+    return all_or_none
 
 
-def _lookup(_: Index, columns: list[Column]) -> EntryValues:
-    if all(column.kind.scalar for column in columns):
-        whole = _concatenated([ordered_value(column) for column in columns])
-        return lambda record: (whole(record),)
+def _lookup(_: Index, columns: list[Column]) -> EntryValue:
+    return _joined([ordered_value(column) for column in columns])
+
+
+def _ordered(index: Index, columns: list[Column]) -> EntryValue:
+    each = []
+    for term, column in zip(index.terms, columns, strict=True):
+        one = ordered_value(column)
+        each.append(_complemented(one) if term.descending else one)
+    return _joined(each)
+
+
+def _complemented(one: Callable[[Record], bytes]) -> Callable[[Record], bytes]:
+    return lambda record: descending(one(record))
+
+
+def _joined(each: list[Callable[[Record], bytes]]) -> Callable[[Record], bytes]:
+    if len(each) == 1:
+        return each[0]
+    return lambda record: b"".join([one(record) for one in each])
+
+
+_KINDS: dict[type[Index], Callable[[Index, list[Column]], EntryValue]] = {
+    Unique: _unique,
+    Lookup: _lookup,
+    Ordered: _ordered,
+}
+
+
+def _combinations(columns: list[Column]) -> EntryValues:
+    """The values of a `Lookup` over a collection: one an element."""
     each = [_alternatives(column) for column in columns]
-
-    def combinations(record: Record) -> Values:
-        return tuple(map(b"".join, itertools.product(*(values(record) for values in each))))
-
-    return combinations
+    return lambda record: tuple(
+        map(b"".join, itertools.product(*(values(record) for values in each)))
+    )
 
 
 def _alternatives(column: Column) -> EntryValues:
@@ -89,29 +156,3 @@ def _alternatives(column: Column) -> EntryValues:
         return tuple(dict.fromkeys(map(elements.order, held)))
 
     return of_elements
-
-
-def _ordered(index: Index, columns: list[Column]) -> EntryValues:
-    each = []
-    for term, column in zip(index.terms, columns, strict=True):
-        one = ordered_value(column)
-        each.append(_complemented(one) if term.descending else one)
-    whole = _concatenated(each)
-    return lambda record: (whole(record),)
-
-
-def _complemented(one: Callable[[Record], bytes]) -> Callable[[Record], bytes]:
-    return lambda record: descending(one(record))
-
-
-def _concatenated(each: list[Callable[[Record], bytes]]) -> Callable[[Record], bytes]:
-    if len(each) == 1:
-        return each[0]
-    return lambda record: b"".join([one(record) for one in each])
-
-
-_KINDS: dict[type[Index], Callable[[Index, list[Column]], EntryValues]] = {
-    Unique: _unique,
-    Lookup: _lookup,
-    Ordered: _ordered,
-}

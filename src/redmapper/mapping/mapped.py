@@ -6,13 +6,13 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import attrs
 
 from redmapper.errors import CorruptRecord, NotMapped, ValueRefused
 from redmapper.mapping.columns import VERSION, Column, Record
-from redmapper.mapping.entries import EntryValues, key_tail
+from redmapper.mapping.entries import EntryValue, EntryValues, key_tail
 from redmapper.mapping.fields import Key
 from redmapper.mapping.indexes import Index, Unique
 from redmapper.mapping.mapper import Mapper
@@ -21,6 +21,7 @@ from redmapper.mapping.records import (
     FieldChanges,
     RecordCodec,
     Snapshot,
+    compare_by_column,
     encode_by_column,
     first_corrupt,
     named,
@@ -30,13 +31,21 @@ from redmapper.mapping.scalars import Scalar, shown
 KeyBytes: TypeAlias = bytes
 """A key as it is stored: the identity of an entity within its mapper."""
 
+_SHORT_KEY = 10**18
+"""Integer keys below it need no look at their length."""
 
-@attrs.frozen(repr=False)
+
+@attrs.frozen(repr=False, eq=False)
 class MappedIndex:
-    """An index of a mapped class, and the function that gives a record's values in it."""
+    """An index of a mapped class, and the functions that give a record's values in it.
+
+    `one` gives the only value, or None; an index over a collection may have many, and is asked for
+    its `values`.
+    """
 
     index: Index
     columns: tuple[Column, ...]
+    one: EntryValue
     values: EntryValues
 
     @cached_property
@@ -87,6 +96,11 @@ class KeyColumn:
         column = self.attribute.column
         return attrs.evolve(column, kind=attrs.evolve(column.kind, codec=scalar))
 
+    @cached_property
+    def stored(self) -> bytes:
+        """The name of its field."""
+        return self.attribute.column.stored
+
     @property
     def sequential(self) -> bool:
         """Whether missing keys come from a sequence."""
@@ -114,9 +128,27 @@ class MappedClass:
         return tuple(column for column in self.columns.values() if column.norm)
 
     @cached_property
+    def every_column(self) -> tuple[Column, ...]:
+        """Those of the attributes and those of Computed values."""
+        return (
+            *(each.column for each in self.attributes),
+            *(column for column, _ in self.computed),
+        )
+
+    @cached_property
     def uniques(self) -> tuple[MappedIndex, ...]:
         """The unique indexes."""
         return tuple(each for each in self.indexes.values() if isinstance(each.index, Unique))
+
+    @cached_property
+    def derives(self) -> bool:
+        """Whether more is stored than the attributes, or must be looked at before it is."""
+        return bool(self.computed or self.normed or self.unsure)
+
+    @cached_property
+    def plain(self) -> bool:
+        """Whether a change is written as it is, and checked by the version."""
+        return self.conflict == "version" and not self.derives
 
     @cached_property
     def unsure(self) -> tuple[Column, ...]:
@@ -139,8 +171,7 @@ class MappedClass:
     @cached_property
     def hidden(self) -> frozenset[bytes]:
         """The stored fields that logs and messages must not show."""
-        columns = [each.column for each in self.attributes] + list(self.columns.values())
-        secret = [column for column in columns if column.hidden]
+        secret = [column for column in self.every_column if column.hidden]
         return frozenset(name for column in secret for name in (column.stored, column.shadow))
 
     def __repr__(self) -> str:
@@ -154,6 +185,8 @@ class MappedClass:
 
     def encode_key(self, key: object) -> KeyBytes:
         """A key as stored bytes; ValueRefused names the class where it can not be one."""
+        if type(key) is int and self.key.scalar.type is int and -_SHORT_KEY < key < _SHORT_KEY:
+            return b"%d" % key
         try:
             encoded = self.key.scalar.encode(key)
             key_tail(self.key.scalar)(encoded)
@@ -162,9 +195,10 @@ class MappedClass:
             raise ValueRefused(refused.reason, path=path, value=key) from refused
         return encoded
 
-    def decode_key(self, key: KeyBytes) -> Any:  # noqa: ANN401 - any key
-        """The key as the domain class has it."""
-        return self.key.scalar.decode(key)
+    @cached_property
+    def decode_key(self) -> Callable[[KeyBytes], Any]:
+        """The function that gives a key as the domain class has it."""
+        return int if self.key.scalar.type is int else self.key.scalar.decode
 
     def title(self, key: KeyBytes | None) -> str:
         """An entity as messages call it: `User(7)`."""
@@ -183,13 +217,19 @@ class MappedClass:
 
         Without a version, and without the key where there is none yet.
         """
+        record = self.encode_fields(entity, key)
+        if key is not None:
+            record[self.key.stored] = key
+        return record
+
+    def encode_fields(self, entity: object, key: KeyBytes | None) -> Record:
+        """The same but for the key, which is only named where a value is refused."""
         try:
             record = self._encode_attributes(entity)
-            self._derive(entity, record)
+            if self.derives:
+                self._derive(entity, record)
         except ValueRefused as refused:
             raise named(refused, self.title(key)) from refused
-        if key is not None:
-            record[self.key.attribute.column.stored] = key
         return record
 
     def _encode_attributes(self, entity: object) -> Record:
@@ -198,14 +238,22 @@ class MappedClass:
         except ValueRefused:
             raise
         except ValueError:  # a surrogate, or an integer too long for `%d`
-            return encode_by_column(list(self.attributes), entity)
+            return encode_by_column(self.attributes, entity)
 
     def compare(self, entity: object, snapshot: Snapshot, key: KeyBytes) -> FieldChanges:
         """The attributes that differ from the snapshot, as stored bytes."""
         try:
-            return self.codec.compare(entity, snapshot)
+            return self._compare(entity, snapshot)
         except ValueRefused as refused:
             raise named(refused, self.title(key)) from refused
+
+    def _compare(self, entity: object, snapshot: Snapshot) -> FieldChanges:
+        try:
+            return self.codec.compare(entity, snapshot)
+        except ValueRefused:
+            raise
+        except ValueError:  # as in _encode_attributes; the key has been compared before
+            return compare_by_column(self.attributes, entity, snapshot)
 
     def changed_record(
         self, entity: object, base: Record, changes: FieldChanges, key: KeyBytes
@@ -213,7 +261,8 @@ class MappedClass:
         """The base with the changes laid over it, and what is derived from them."""
         record = overlaid(base, changes)
         try:
-            self._derive(entity, record)
+            if self.derives:
+                self._derive(entity, record)
         except ValueRefused as refused:
             raise named(refused, self.title(key)) from refused
         return record
@@ -252,17 +301,30 @@ class MappedClass:
         )
         return CorruptRecord(message), error
 
-    def snapshot(self, entity: object) -> Snapshot:
-        """What `compare` needs to know of the entity as it is now."""
-        return self.codec.snapshot(entity)
+    @cached_property
+    def snapshot(self) -> Callable[[Any], Snapshot]:
+        """The function that gives what `compare` needs to know of an entity as it is now."""
+        return self.codec.snapshot
 
 
 def overlaid(base: Record, changes: FieldChanges) -> Record:
     """A record with changes applied; None removes a field."""
-    record = dict(base)
-    for name, value in changes.items():
-        _place(record, name, value)
-    return record
+    record: dict[bytes, bytes | None] = {**base, **changes}
+    if None in changes.values():
+        for name in [name for name, value in changes.items() if value is None]:
+            del record[name]
+    return cast("Record", record)
+
+
+def differences(base: Record, record: Record) -> FieldChanges:
+    """From one record to another, None for a field that goes."""
+    changes: FieldChanges = {
+        name: value for name, value in record.items() if base.get(name) != value
+    }
+    for name in base:
+        if name not in record:
+            changes[name] = None
+    return changes
 
 
 def version_of(record: Record) -> str:

@@ -66,7 +66,7 @@ def descending(encoded: bytes) -> bytes:
 
 def _ended(payload: bytes) -> bytes:
     """A payload escaped, and its end."""
-    return payload.replace(b"\0", b"\0\xff") + END
+    return (payload.replace(b"\0", b"\0\xff") if b"\0" in payload else payload) + END
 
 
 # --- text and bytes --------------------------------------------------------------------------
@@ -92,7 +92,7 @@ def order_text(value: str) -> bytes:
 
 
 def order_bytes(value: bytes) -> bytes:
-    """Byte strings as they compare."""
+    """Byte strings as they compare; so do texts that are stored as UTF-8."""
     return _ended(value)
 
 
@@ -191,6 +191,7 @@ _NAIVE = b"\1"
 _AWARE = b"\2"
 _SECOND = 1_000_000
 _DAY = 86_400 * _SECOND
+_FIRST = datetime.min  # noqa: DTZ901 - naive, like the clocks it is taken from
 
 
 def _microseconds(value: timedelta) -> int:
@@ -231,7 +232,9 @@ def order_datetime(value: datetime) -> bytes:
     `fold` counts through the offset, so not at all for naive ones. Python differs within one zone:
     there it compares clocks, and takes the two 02:30 of a night that has them for equal.
     """
-    clock = value.replace(tzinfo=None) - datetime.min  # noqa: DTZ901 - naive, like the clock
+    if value.tzinfo is None:
+        return _NAIVE + _microseconds(value - _FIRST).to_bytes(8, "big")
+    clock = value.replace(tzinfo=None) - _FIRST
     return _moment(_microseconds(clock), value.utcoffset(), 8)
 
 
@@ -271,8 +274,10 @@ def descending_bounds(low: bytes, high: bytes | None) -> tuple[bytes, bytes | No
 
 # --- the key at the end of a member ----------------------------------------------------------
 
-_KEY_DIGITS = 110
-_KEY_LIMIT = 10**_KEY_DIGITS
+KEY_DIGITS = 110
+"""Of an integer key, at most."""
+
+_KEY_LIMIT = 10**KEY_DIGITS
 _NINES = bytes.maketrans(b"0123456789", b"9876543210")
 
 
@@ -287,7 +292,7 @@ def key_tail_int(n: int) -> bytes:
         ValueRefused: the key has more than 110 digits.
     """
     if not -_KEY_LIMIT < n < _KEY_LIMIT:
-        message = f"an integer key has at most {_KEY_DIGITS} digits"
+        message = f"an integer key has at most {KEY_DIGITS} digits"
         raise ValueRefused(message, value=n)
     digits = b"%d" % abs(n)
     if n < 0:

@@ -5,10 +5,11 @@ What the generated code can not do falls back to the columns it was made from:
 
 - `encode(entity)` gives the record of the attributes, without what is derived from them.
 - `construct(record, key)` calls the class with the decoded values, as its `__init__` takes them.
-- `snapshot(entity)` keeps what a later comparison needs: scalars as they are (they can not change
-  in place), nested values as their canonical bytes (they can).
-- `compare(entity, snapshot)` gives the fields that differ, as stored bytes, None for a removed one.
-  Most fields of most entities are the very object that was loaded, so `is` decides first.
+- `snapshot(entity)` keeps what a later comparison needs: the key and scalars as they are (they can
+  not change in place), nested values as their canonical bytes (they can).
+- `compare(entity, snapshot)` gives the fields that differ, as stored bytes, None for a removed one,
+  the key among them. Most fields of most entities are the very object that was loaded, so `is`
+  decides first.
 
 A None is an absent field. Only where the class has another default is it written, as the empty
 field `!name`: so a record older than an attribute loads with the attribute's default.
@@ -17,6 +18,7 @@ field `!name`: so a record older than an attribute loads with the attribute's de
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import date, datetime
 from typing import Any, TypeAlias
 
 import attrs
@@ -29,12 +31,30 @@ FieldChanges: TypeAlias = dict[bytes, "bytes | None"]
 
 _FACTORY: Any = attrs.Factory  # a class, which its stubs type as a function
 
-_INLINE = {
-    "text": "value.encode() if type(value) is str else {fallback}(value)",
-    "int": "b'%d' % value if type(value) is int else {fallback}(value)",
-    "float": "repr(value).encode() if type(value) is float else {fallback}(value)",
+_ENCODING: dict[type, str] = {
+    str: "({it}.encode() if type({it}) is str else {fallback}({it}))",
+    int: "(b'%d' % {it} if type({it}) is int else {fallback}({it}))",
+    float: "(repr({it}).encode() if type({it}) is float else {fallback}({it}))",
+    datetime: "({it}.isoformat().encode() if type({it}) is datetime else {fallback}({it}))",
+    date: "({it}.isoformat().encode() if type({it}) is date else {fallback}({it}))",
 }
-"""The commonest scalars spelled out, which saves a call; an error there is named afterwards."""
+"""The commonest scalars spelled out, which saves calls; an error there is named afterwards."""
+
+_DECODING: dict[type, str] = {
+    str: "value.decode()",
+    int: "(int(value) if len(value) < 20 else {fallback}(value))",
+    float: "float(value)",
+    datetime: "read_datetime(value.decode())",
+    date: "read_date(value.decode())",
+}
+"""The same, to read them."""
+
+_READERS = {
+    "datetime": datetime,
+    "date": date,
+    "read_datetime": datetime.fromisoformat,
+    "read_date": date.fromisoformat,
+}
 
 
 @attrs.frozen
@@ -77,14 +97,14 @@ class RecordCodec:
 
 def generate_codec(domain: type, attributes: list[Attribute], key: Attribute) -> RecordCodec:
     """Write, compile and keep the functions of a mapper."""
-    names: dict[str, Any] = {"Entity": domain, "set_attribute": object.__setattr__}
-    for attribute in attributes:
+    names: dict[str, Any] = {"Entity": domain, "set_attribute": object.__setattr__, **_READERS}
+    for attribute in (*attributes, key):
         names |= _names(attribute)
     parts = (
         _encode_source(attributes),
         _construct_source(attributes, key),
-        _snapshot_source(attributes),
-        _compare_source(attributes),
+        _snapshot_source(attributes, key),
+        _compare_source(attributes, key),
     )
     source = "\n\n".join("\n".join(part) for part in parts) + "\n"
     exec(compile(source, f"<redmapper codec of {domain.__qualname__}>", "exec"), names)  # noqa: S102
@@ -118,12 +138,12 @@ def _encode_source(attributes: list[Attribute]) -> Iterator[str]:
     yield "    return record"
 
 
-def _encoding(attribute: Attribute) -> str:
+def _encoding(attribute: Attribute, it: str = "value") -> str:
     scalar = attribute.column.kind.scalar
-    inline = _INLINE.get(scalar.name) if scalar is not None else None
-    if scalar is not None and scalar.type in (str, int, float) and inline is not None:
-        return inline.format(fallback=f"encode_{attribute.name}")
-    return f"check_{attribute.name}(value)"
+    inline = _ENCODING.get(scalar.type) if scalar is not None else None
+    if inline is None:
+        return f"check_{attribute.name}({it})"
+    return inline.format(it=it, fallback=f"encode_{attribute.name}")
 
 
 def _construct_source(attributes: list[Attribute], key: Attribute) -> Iterator[str]:
@@ -173,13 +193,15 @@ def _decoding(attribute: Attribute) -> str:
     plain_none = attribute.column.kind.optional and attribute.none_is_absent
     absent = "None" if plain_none else f"absent_{name}(record)"
     scalar = attribute.column.kind.scalar
-    decoding = "value.decode()" if scalar and scalar.type is str else f"decode_{name}(value)"
+    inline = _DECODING.get(scalar.type) if scalar is not None else None
+    decoding = (inline or "{fallback}(value)").format(fallback=f"decode_{name}")
     return f"{decoding} if (value := get({stored!r})) is not None else {absent}"
 
 
-def _snapshot_source(attributes: list[Attribute]) -> Iterator[str]:
+def _snapshot_source(attributes: list[Attribute], key: Attribute) -> Iterator[str]:
     yield "def snapshot(entity):"
     yield "    return ("
+    yield f"        entity.{key.name},"
     for attribute in attributes:
         name = attribute.name
         if attribute.column.kind.scalar is not None:
@@ -189,32 +211,40 @@ def _snapshot_source(attributes: list[Attribute]) -> Iterator[str]:
     yield "    )"
 
 
-def _compare_source(attributes: list[Attribute]) -> Iterator[str]:
+def _compare_source(attributes: list[Attribute], key: Attribute) -> Iterator[str]:
     yield "def compare(entity, snapshot):"
     yield "    changes = {}"
-    for position, attribute in enumerate(attributes):
+    yield f"    value, old = entity.{key.name}, snapshot[0]"
+    yield "    if value is not old:"
+    yield f"        new = None if value is None else encode_{key.name}(value)"
+    yield f"        if new != encode_{key.name}(old): changes[{key.column.stored!r}] = new"
+    for position, attribute in enumerate(attributes, start=1):
         yield f"    value, old = entity.{attribute.name}, snapshot[{position}]"
         yield from _comparing(attribute)
     yield "    return changes"
 
 
 def _comparing(attribute: Attribute) -> Iterator[str]:
+    """The lines that compare one attribute, of `value` and `old`; equal is what is stored alike."""
     name, stored = attribute.name, attribute.column.stored
+    kind = attribute.column.kind
+    new = _encoding(attribute) if kind.scalar is not None else f"encode_{name}(value)"
+    was = _encoding(attribute, "old") if kind.scalar is not None else "old"
+    checked = "new" if kind.scalar is not None else f"None if new is None else check_{name}(value)"
     yield "    if value is not old:"
-    if attribute.column.kind.scalar is not None:
-        yield f"        old = None if old is None else encode_{name}(old)"
-    if attribute.column.kind.optional:
-        yield f"        new = None if value is None else encode_{name}(value)"
-    else:
-        yield f"        new = encode_{name}(value)"
-    yield "        if new != old:"
-    yield f"            changes[{stored!r}] = None if new is None else check_{name}(value)"
-    if not attribute.none_is_absent and attribute.column.kind.optional:
+    yield (
+        f"        new = None if value is None else {new}"
+        if kind.optional
+        else f"        new = {new}"
+    )
+    yield f"        if new != (None if old is None else {was}):"
+    yield f"            changes[{stored!r}] = {checked}"
+    if not attribute.none_is_absent and kind.optional:
         marker = b"!" + stored
         yield f"            changes[{marker!r}] = b'' if new is None else None"
 
 
-def encode_by_column(attributes: list[Attribute], entity: object) -> Record:
+def encode_by_column(attributes: Iterable[Attribute], entity: object) -> Record:
     """What `encode` answers, field by field: for values its short cuts do not take."""
     record: Record = {}
     for attribute in attributes:
@@ -224,6 +254,22 @@ def encode_by_column(attributes: list[Attribute], entity: object) -> Record:
         elif not attribute.none_is_absent:
             record[b"!" + column.stored] = b""
     return record
+
+
+def compare_by_column(
+    attributes: Iterable[Attribute], entity: object, snapshot: Snapshot
+) -> FieldChanges:
+    """What `compare` answers but for the key, field by field."""
+    changes: FieldChanges = {}
+    for attribute, old in zip(attributes, snapshot[1:], strict=True):
+        value, column = getattr(entity, attribute.name), attribute.column
+        new = None if value is None and column.kind.optional else column.encode(value)
+        was = column.encode(old) if column.kind.scalar is not None and old is not None else old
+        if new != was:
+            changes[column.stored] = None if new is None else column.encode_checked(value)
+            if not attribute.none_is_absent and column.kind.optional:
+                changes[b"!" + column.stored] = b"" if new is None else None
+    return changes
 
 
 def first_corrupt(attributes: Iterable[Attribute], record: Record) -> CorruptRecord | None:

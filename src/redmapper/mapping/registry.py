@@ -212,4 +212,4 @@ def _index(index: Index, columns: dict[str, Column], declared: Declared) -> Mapp
         each.name for each in indexed if each.kind.scalar is None and each.kind.elements is None
     ]
     check_indexed_kind(index, collections, nested, declared.mapper.__name__)
-    return MappedIndex(index, tuple(indexed), entry_values(index, indexed))
+    return MappedIndex(index, tuple(indexed), *entry_values(index, indexed))

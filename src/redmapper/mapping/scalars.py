@@ -42,6 +42,7 @@ class Scalar:
         encode: a value as stored bytes; ValueRefused where it is not of the type.
         decode: the value; ValueError where the bytes are damaged.
         order: a value as bytes in order (see `ordering`); ValueRefused, also for NaN.
+        order_stored: the same of a value as stored bytes, which indexes are made from.
         none: None as `order` would have it.
         width: how many bytes `order` and `none` give; 0 where they vary, and end in `END`.
         tail: how a key of the kind stands at the end of an index member: "int", "text" (escaped)
@@ -53,6 +54,7 @@ class Scalar:
     encode: Callable[[Any], bytes] = attrs.field(repr=False)
     decode: Callable[[bytes], Any] = attrs.field(repr=False)
     order: Callable[[Any], bytes] = attrs.field(repr=False)
+    order_stored: Callable[[bytes], bytes] = attrs.field(repr=False)
     none: bytes
     width: int
     tail: str | None
@@ -226,6 +228,21 @@ def _decoding(read: Callable[[str], T]) -> Callable[[bytes], T]:
 # --- the table -------------------------------------------------------------------------------
 
 
+_SMALL = {b"%d" % number: ordering.order_int(number) for number in range(256)}
+
+
+def _order_stored_int(stored: bytes) -> bytes:
+    return _SMALL.get(stored) or ordering.order_int(_decode_int(stored))
+
+
+_ORDER_STORED = {
+    "text": ordering.order_bytes,
+    "bytes": ordering.order_bytes,
+    "int": _order_stored_int,
+}
+"""The kinds whose stored bytes need not be decoded to be put in order, or not always."""
+
+
 def _scalar(
     name: str,
     kind: type[T],
@@ -243,6 +260,7 @@ def _scalar(
         encode=_strict(kind, accepted, encode),
         decode=decode,
         order=_strict(kind, accepted, order),
+        order_stored=_ORDER_STORED.get(name) or (lambda stored: order(decode(stored))),
         none=bytes(width) if width else ordering.NONE,
         width=width,
         tail=tail,

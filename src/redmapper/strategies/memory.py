@@ -15,7 +15,7 @@ import attrs
 
 from redmapper.mapping.columns import VERSION, Record
 from redmapper.mapping.indexes import Lookup, Ordered, Unique
-from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
+from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex, overlaid
 from redmapper.mapping.registry import MapperRegistry
 from redmapper.query.evaluate import judge_of
 from redmapper.query.planner import plan_access
@@ -152,16 +152,16 @@ class BoundMemory:
 
     def _owner_in_the_way(self, claim: Claim, plan: FlushPlan) -> KeyBytes | None:
         mapped = plan.writes[claim.position].mapped
-        owner = self.data.owners(mapped, claim.index).get(claim.value)
+        owner = self.data.owners(mapped, claim.unique).get(claim.value)
         return None if owner == claim.owner else owner
 
     def _apply(self, plan: FlushPlan) -> None:
         for release in plan.releases:
             mapped = plan.writes[release.position].mapped
-            del self.data.owners(mapped, release.index)[release.value]
+            del self.data.owners(mapped, release.unique)[release.value]
         for claim in plan.claims:
             write = plan.writes[claim.position]
-            self.data.owners(write.mapped, claim.index)[claim.value] = write.key
+            self.data.owners(write.mapped, claim.unique)[claim.value] = write.key
         for write in plan.writes:
             self._write(write)
         for mapped, number in plan.sequences:
@@ -174,10 +174,10 @@ class BoundMemory:
         if write.record is None:
             del records[write.key]
             return
-        record = records.setdefault(write.key, {})
-        for name in write.removed:
-            record.pop(name, None)
-        record.update(write.written)
+        stored = records.get(write.key)
+        records[write.key] = (
+            dict(write.record) if stored is None else overlaid(stored, write.changes)
+        )
 
 
 def _answer(compute: Callable[[], Result]) -> Flow[Result]:

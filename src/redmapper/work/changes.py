@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 
 from redmapper.mapping.columns import VERSION, Record
-from redmapper.mapping.mapped import KeyBytes
+from redmapper.mapping.mapped import KeyBytes, differences
 from redmapper.mapping.records import Attribute, FieldChanges
 from redmapper.work.identity import Tracked
 
@@ -41,22 +41,19 @@ class Change:
 
 def field_changes(tracked: Tracked) -> FieldChanges:
     """What a loaded object's attributes have become, as stored bytes."""
+    if tracked.snapshot is not None:
+        return tracked.mapped.compare(tracked.obj, tracked.snapshot, tracked.key or b"")
     if tracked.base is None or tracked.identity is None:
         return {}
-    if tracked.snapshot is not None:
-        return tracked.mapped.compare(tracked.obj, tracked.snapshot, tracked.identity)
     record = tracked.mapped.encode(tracked.obj, tracked.identity)
-    return differences(tracked.base, record)
+    return differences_but_version(tracked.base, record)
 
 
-def differences(base: Record, record: Record) -> FieldChanges:
-    """From one record to another, None for a field that goes; the version aside."""
-    names = dict.fromkeys([*record, *base])
-    return {
-        name: record.get(name)
-        for name in names
-        if name != VERSION and base.get(name) != record.get(name)
-    }
+def differences_but_version(base: Record, record: Record) -> FieldChanges:
+    """What is different in one record from another, whoever wrote them."""
+    changes = differences(base, record)
+    changes.pop(VERSION, None)
+    return changes
 
 
 def is_pending(tracked: Tracked) -> bool:

@@ -15,24 +15,29 @@ import attrs
 
 from redmapper.mapping.columns import VERSION, Column, Record
 from redmapper.mapping.mapped import KeyBytes, MappedClass, overlaid
-from redmapper.work.changes import differences, field_changes
+from redmapper.mapping.records import FieldChanges
+from redmapper.work.changes import differences_but_version
 from redmapper.work.identity import Tracked
-from redmapper.work.plan import Absent, AtVersion, Check, EntityWrite, fields_check, whole_check
+from redmapper.work.plan import ABSENT, AtVersion, Check, EntityWrite, fields_check, whole_check
 
 Stored: TypeAlias = Mapping[tuple[str, KeyBytes], "Record | None"]
 """What a read before the commit found, by mapper name and key."""
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class Pending:
     """An entity that a commit will write: its object, or None for a deletion by key.
 
-    `encoded` is the whole record of an object that is written as a whole.
+    `blind`: it is written over whatever stands there. `changes` are those of a loaded object's
+    fields; `encoded` is the record, but for its key, of an object that is written as a whole. `key`
+    is empty until a sequence has given one.
     """
 
     mapped: MappedClass
     key: KeyBytes
     tracked: Tracked | None = None
+    blind: bool = True
+    changes: FieldChanges | None = None
     encoded: Record | None = None
 
     @property
@@ -41,28 +46,46 @@ class Pending:
         return (self.mapped.name, self.key)
 
     @property
-    def blind(self) -> bool:
-        """Whether it is written over whatever stands there."""
-        tracked = self.tracked
-        if tracked is None:
-            return True
-        if tracked.over_any or tracked.over_version is not None:
-            return tracked.key is not None  # one that waits for a number can only be inserted
-        return self.mapped.conflict == "overwrite" and tracked.base is not None
+    def waits(self) -> bool:
+        """Whether a sequence must give it a key."""
+        return self.tracked is not None and self.tracked.identity is None
+
+
+def is_blind(tracked: Tracked) -> bool:
+    """Whether an object is written over whatever stands under its key."""
+    if tracked.over_any or tracked.over_version is not None:
+        return tracked.key is not None  # one that waits for a number can only be inserted
+    return tracked.mapped.conflict == "overwrite" and tracked.base is not None
 
 
 def write_of(pending: Pending, stored: Stored, version: bytes) -> EntityWrite | None:
     """The write of one entity, or None where nothing is to be done."""
     tracked = pending.tracked
+    if tracked is not None and pending.changes and pending.mapped.plain and not pending.blind:
+        return _plain_change(pending, tracked.base or {}, pending.changes, version)
     over = stored.get(pending.place) if pending.blind else tracked.base if tracked else None
     if tracked is None or tracked.deleted:
         return _deletion(pending, over)
-    record = _record(pending, tracked, over)
-    if over is not None and _as_wanted(tracked, over) and not differences(over, record):
+    if pending.changes is None or over is None:
+        record, changes = _whole(pending, tracked, over)
+    else:
+        record, changes = _changed(pending, tracked, over, pending.changes)
+    if not changes and over is not None and _as_wanted(tracked, over):
         return None
-    record[VERSION] = version
     check = _check(pending, tracked, over, record)
-    return EntityWrite(pending.mapped, pending.key, check, over, record)
+    record[VERSION] = changes[VERSION] = version
+    return EntityWrite(pending.mapped, pending.key, check, over, record, changes)
+
+
+def _plain_change(
+    pending: Pending, base: Record, changes: FieldChanges, version: bytes
+) -> EntityWrite:
+    """What comes of all that is below for most changes: nothing derived, checked by version."""
+    record = overlaid(base, changes)
+    record[VERSION] = version
+    check = AtVersion(base.get(VERSION, b""))
+    written = {**changes, VERSION: version}
+    return EntityWrite(pending.mapped, pending.key, check, base, record, written)
 
 
 def _as_wanted(tracked: Tracked, over: Record) -> bool:
@@ -73,7 +96,7 @@ def _as_wanted(tracked: Tracked, over: Record) -> bool:
 def _deletion(pending: Pending, over: Record | None) -> EntityWrite | None:
     if over is None:
         return None
-    return EntityWrite(pending.mapped, pending.key, _unchanged(pending, over), over, None)
+    return EntityWrite(pending.mapped, pending.key, _unchanged(pending, over), over, None, {})
 
 
 def _unchanged(pending: Pending, over: Record) -> Check:
@@ -91,26 +114,36 @@ def _check(pending: Pending, tracked: Tracked, over: Record | None, record: Reco
     if tracked.over_version is not None:
         return AtVersion(tracked.over_version.encode())
     if over is None:
-        return Absent()
-    if pending.mapped.conflict == "fields" and tracked.snapshot is not None:
+        return ABSENT
+    if pending.mapped.conflict == "fields" and pending.changes is not None:
         read = _computed_from(pending.mapped, tracked.obj, over, record)
         return fields_check(pending.mapped, over, record, read)
     return _unchanged(pending, over)
 
 
-def _record(pending: Pending, tracked: Tracked, over: Record | None) -> Record:
-    """The whole record as it shall stand."""
-    mapped, key = pending.mapped, pending.key
-    if tracked.snapshot is None or over is None:
-        if pending.encoded is None:
-            return mapped.encode(tracked.obj, key)
-        return pending.encoded | {mapped.key.attribute.column.stored: key}
-    changes = field_changes(tracked)
-    entity = tracked.obj
+def _whole(pending: Pending, tracked: Tracked, over: Record | None) -> tuple[Record, FieldChanges]:
+    """The record of an object that is written as a whole, and what it changes."""
+    mapped, key, encoded = pending.mapped, pending.key, pending.encoded
+    if encoded is None:
+        encoded = mapped.encode_fields(tracked.obj, key)
+    record = {**encoded, mapped.key.stored: key}
+    if over is None:
+        return record, {**encoded}
+    return record, differences_but_version(over, record)
+
+
+def _changed(
+    pending: Pending, tracked: Tracked, over: Record, changes: FieldChanges
+) -> tuple[Record, FieldChanges]:
+    """The record with a loaded object's changes laid over it, and what they change."""
+    mapped, key, entity = pending.mapped, pending.key, tracked.obj
+    if over is tracked.base and not mapped.derives:
+        return overlaid(over, changes), {**changes}
     if over is not tracked.base and mapped.computed:
         # Somebody else's fields come in: what is computed must be computed from the mixture.
         entity = mapped.construct(overlaid(over, changes), key)
-    return mapped.changed_record(entity, over, changes, key)
+    record = mapped.changed_record(entity, over, changes, key)
+    return record, differences_but_version(over, record)
 
 
 class _Recorder:
@@ -141,7 +174,7 @@ def _computed_from(
 
     It does where the value changes, or where a field changes that the function reads or mentions.
     """
-    changed = {name for name in {*base, *record} if base.get(name) != record.get(name)}
+    changed = set(differences_but_version(base, record))
     concerned: set[bytes] = set()
     for column, compute in mapped.computed:
         reads = _reads(compute, mapped, entity)

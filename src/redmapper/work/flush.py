@@ -16,12 +16,11 @@ from typing import TypeAlias
 import attrs
 
 from redmapper.errors import IdentityConflict, KeyChanged, StoreError, UnitError
-from redmapper.mapping.columns import Record
 from redmapper.mapping.mapped import KeyBytes, MappedClass
 from redmapper.mapping.scalars import shown
 from redmapper.wire import Flow
-from redmapper.work.changes import is_pending
-from redmapper.work.collect import Pending, Stored, write_of
+from redmapper.work.changes import field_changes
+from redmapper.work.collect import Pending, Stored, is_blind, write_of
 from redmapper.work.identity import IdentityMap, Tracked
 from redmapper.work.keys import set_key
 from redmapper.work.plan import EntityWrite, Refusal, make_plan
@@ -31,8 +30,8 @@ from redmapper.work.session import Session
 BLIND_ATTEMPTS = 20
 """How often a blind write is planned anew because the record under it has moved."""
 
-Writes: TypeAlias = dict[int, tuple[Pending, EntityWrite]]
-"""What is written, by its position in the plan."""
+Writes: TypeAlias = "list[tuple[Pending, EntityWrite]]"
+"""What is written, in the order of the plan."""
 
 
 @attrs.frozen
@@ -47,21 +46,16 @@ class Flush:
 
         Raises Conflict, ValueRefused, KeyChanged, UnitError or StoreError; the unit stays usable.
         """
-        for each in self.map:  # a number of a commit that was refused may be somebody's by now
-            each.assigned = None
         self._check_superseded()
         self._check_keys()
-        pending = [each for each in self.map if is_pending(each)]
-        encoded = {
-            id(each): each.mapped.encode(each.obj, each.identity)
-            for each in pending
-            if each.snapshot is None and not each.deleted
-        }
+        pending = self._pending()
         for _ in range(BLIND_ATTEMPTS):
-            yield from self._assign_keys(pending)
-            wanted = self._pending(pending, encoded)
-            stored = yield from self._read_blind(wanted)
-            refusals, writes = yield from self._emit(wanted, stored)
+            waiting = [each for each in pending if not each.key and each.waits]
+            if waiting:
+                yield from self._assign_keys(waiting)
+            blind = [each for each in pending if each.blind]
+            stored = (yield from self._read_blind(blind)) if blind else {}
+            refusals, writes = yield from self._emit(pending, stored)
             if not refusals:
                 return self._finalize(pending, writes, stored)
             self._plan_again_or_raise(writes, refusals)
@@ -78,19 +72,19 @@ class Flush:
                 raise UnitError(message)
 
     def _check_keys(self) -> None:
+        """Of all whose attributes are not compared; with those the key is."""
         for each in self.map:
+            if each.snapshot is not None and not each.deleted:
+                continue
+            each.assigned = None  # a number of a commit that was refused may be somebody's by now
             now = each.mapped.key_of(each.obj)
             encoded = None if now is None else each.mapped.encode_key(now)
             if encoded == each.key:
                 continue
             if each.key is None and encoded is not None:  # set by hand since it was added
                 self._take_key(each, encoded)
-                continue
-            message = (
-                f"the key of {each.title} was changed to {shown(now)}; delete the object and add "
-                "one with the new key"
-            )
-            raise KeyChanged(message)
+            else:
+                raise _key_changed(each)
 
     def _take_key(self, tracked: Tracked, key: KeyBytes) -> None:
         """The key of an object that was added without one."""
@@ -102,55 +96,56 @@ class Flush:
             raise
         tracked.assigned = None
 
-    def _assign_keys(self, pending: list[Tracked]) -> Flow[None]:
+    def _pending(self) -> list[Pending]:
+        """All that a commit must look at: what has changed, or is new, or goes."""
+        found = []
+        for each in self.map:
+            if each.snapshot is None or each.deleted:
+                found.append(_whole(each))
+                continue
+            changes = field_changes(each)
+            if changes:
+                if each.mapped.key.stored in changes:
+                    raise _key_changed(each)
+                found.append(Pending(each.mapped, each.key or b"", each, is_blind(each), changes))
+        found += [Pending(mapped, key) for (_, key), mapped in self.map.blind.items()]
+        return found
+
+    def _assign_keys(self, waiting: list[Pending]) -> Flow[None]:
         """Give numbers to the objects without a key; they get them when the commit has landed."""
-        waiting: dict[str, deque[Tracked]] = {}
-        for each in pending:
-            if each.identity is None:
-                waiting.setdefault(each.mapped.name, deque()).append(each)
-        for group in waiting.values():
-            mapped = group[0].mapped
+        groups: dict[MappedClass, deque[Pending]] = {}
+        for each in waiting:
+            groups.setdefault(each.mapped, deque()).append(each)
+        for mapped, group in groups.items():
             while group:
                 numbers = yield from self.session.keys.numbers(mapped, len(group))
                 for key in map(mapped.encode_key, numbers):
                     if not self._meant(mapped, key):
-                        group.popleft().assigned = key
+                        _assign(group.popleft(), key)
 
     def _meant(self, mapped: MappedClass, key: KeyBytes) -> bool:
         """Whether this unit speaks of a key already: a number must not be given twice."""
         return self.map.at(mapped, key) is not None or (mapped.name, key) in self.map.blind
 
-    def _pending(self, tracked: list[Tracked], encoded: dict[int, Record]) -> list[Pending]:
-        found = [
-            Pending(each.mapped, each.identity or b"", each, encoded.get(id(each)))
-            for each in tracked
-        ]
-        blind = [Pending(mapped, key) for (_, key), mapped in self.map.blind.items()]
-        return found + blind
-
-    def _read_blind(self, wanted: list[Pending]) -> Flow[Stored]:
-        blind = [each for each in wanted if each.blind]
-        if not blind:
-            return {}
+    def _read_blind(self, blind: list[Pending]) -> Flow[Stored]:
         identities = [(each.mapped, each.key) for each in blind]
         records = yield from self.session.strategy.load(identities)
         return {each.place: record for each, record in zip(blind, records, strict=True)}
 
     def _emit(
-        self, wanted: list[Pending], stored: Stored
+        self, pending: list[Pending], stored: Stored
     ) -> Flow[tuple[tuple[Refusal, ...], Writes]]:
-        """Plan and carry; the refusals, and the writes by their position in the plan."""
+        """Plan and carry; the refusals, and the writes in the order of the plan."""
         version = self.session.new_version()
-        made = [(each, write_of(each, stored, version)) for each in wanted]
-        written = [(each, write) for each, write in made if write is not None]
-        writes = dict(enumerate(written))
-        if not written:
+        made = [(each, write_of(each, stored, version)) for each in pending]
+        writes = [(each, write) for each, write in made if write is not None]
+        if not writes:
             return (), writes
         seen = _seen_newer(writes)
         if seen:
             return seen, writes
-        given = self.session.keys.given(written)
-        plan, doubles = make_plan(tuple(write for _, write in written), given)
+        given = self.session.keys.given(writes)
+        plan, doubles = make_plan(tuple([write for _, write in writes]), given)
         if doubles:
             raise double_claims(doubles, writes)
         refusals = yield from self.session.strategy.commit(plan)
@@ -165,56 +160,79 @@ class Flush:
             pending, _ = writes[refusal.position]
             tracked = pending.tracked
             if refusal.kind == "exists" and tracked is not None and tracked.assigned is not None:
-                tracked.assigned, again = None, True
+                _assign(pending, None)
+                again = True
                 self.session.keys.forget(tracked.mapped)
             elif pending.blind and refusal.kind != "taken":
                 again = again or tracked is None or tracked.over_version is None
         if not again:
             raise refused(refusals, writes)
 
-    def _finalize(self, pending: list[Tracked], writes: Writes, stored: Stored) -> None:
-        written = set()
-        for each, write in writes.values():
+    def _finalize(self, pending: list[Pending], writes: Writes, stored: Stored) -> None:
+        for each, write in writes:
             if each.tracked is not None:
-                written.add(id(each.tracked))
                 self._settle(each.tracked, write)
-        for tracked in pending:
-            if tracked.deleted:
-                self.map.forget(tracked)
-            elif id(tracked) not in written:
-                self._settle_unwritten(tracked, stored)
+        if len(writes) < len(pending):
+            self._settle_unwritten(pending, writes, stored)
         self.map.blind.clear()
         self.map.superseded.clear()
 
     def _settle(self, tracked: Tracked, write: EntityWrite) -> None:
-        """Make a written object a loaded one."""
+        """Make a written object a loaded one, and forget one that went."""
         if write.record is None:
+            self.map.forget(tracked)
             return
         if tracked.assigned is not None:
             set_key(tracked.mapped, tracked.obj, tracked.mapped.decode_key(tracked.assigned))
             tracked.key, tracked.assigned = tracked.assigned, None
             self.map.track(tracked)
-        self._settle_as(tracked, write.record)
+        tracked.settle(write.record)
 
-    def _settle_unwritten(self, tracked: Tracked, stored: Stored) -> None:
+    def _settle_unwritten(self, pending: list[Pending], writes: Writes, stored: Stored) -> None:
         """What was written blindly, but stood there already; or was replaced by its equal."""
-        record = stored.get((tracked.mapped.name, tracked.key or b""), tracked.base)
-        if record is not None:
-            self._settle_as(tracked, record)
+        written = {id(each) for each, _ in writes}
+        for each in pending:
+            tracked = each.tracked
+            if tracked is None or id(each) in written:
+                continue
+            record = stored.get(each.place, tracked.base)
+            if tracked.deleted:
+                self.map.forget(tracked)
+            elif record is not None:
+                tracked.settle(record)
 
-    def _settle_as(self, tracked: Tracked, record: Record) -> None:
-        tracked.base, tracked.newer = record, None
-        tracked.over_any, tracked.over_version = False, None
-        tracked.displaced, tracked.displaced_blind = None, False
-        tracked.snapshot = tracked.mapped.snapshot(tracked.obj)
+
+def _whole(tracked: Tracked) -> Pending:
+    """An object that goes, or is written as a whole."""
+    mapped, key, blind = tracked.mapped, tracked.key, is_blind(tracked)
+    encoded = None if tracked.deleted else mapped.encode_fields(tracked.obj, key)
+    return Pending(mapped, key or b"", tracked, blind, encoded=encoded)
+
+
+def _assign(pending: Pending, key: KeyBytes | None) -> None:
+    """Give an object a number, for this commit; or take it back."""
+    pending.key = key or b""
+    if pending.tracked is not None:
+        pending.tracked.assigned = key
+
+
+def _key_changed(tracked: Tracked) -> KeyChanged:
+    now = tracked.mapped.key_of(tracked.obj)
+    message = (
+        f"the key of {tracked.title} was changed to {shown(now)}; delete the object and add one "
+        "with the new key"
+    )
+    return KeyChanged(message)
 
 
 def _seen_newer(writes: Writes) -> tuple[Refusal, ...]:
     """The writes that a later reading has already shown to be stale."""
     return tuple(
-        Refusal(position, "changed", pending.tracked.newer)
-        for position, (pending, _) in writes.items()
-        if pending.mapped.conflict == "version"
-        and pending.tracked is not None
-        and pending.tracked.newer is not None
+        [
+            Refusal(position, "changed", pending.tracked.newer)
+            for position, (pending, _) in enumerate(writes)
+            if pending.tracked is not None
+            and pending.tracked.newer is not None
+            and pending.mapped.conflict == "version"
+        ]
     )

@@ -41,6 +41,13 @@ class Tracked:
     displaced: Tracked | None = None
     displaced_blind: bool = False
 
+    def settle(self, record: Record) -> None:
+        """Be loaded from this record from now on."""
+        self.base, self.newer = record, None
+        self.over_any, self.over_version = False, None
+        self.displaced, self.displaced_blind = None, False
+        self.snapshot = self.mapped.snapshot(self.obj)
+
     @property
     def identity(self) -> KeyBytes | None:
         """The key, or the one that the object will have."""
@@ -107,6 +114,16 @@ class IdentityMap:
         self.objects[id(tracked.obj)] = tracked
         self.superseded.pop(id(tracked.obj), None)
         return tracked
+
+    def load(self, tracked: Tracked, key: KeyBytes) -> None:
+        """Enter an object that was made of a record just now, under a key that is not tracked."""
+        self.entities[tracked.mapped.name, key] = tracked
+        self.objects[id(tracked.obj)] = tracked
+
+    @property
+    def knows_any(self) -> bool:
+        """Whether it says anything of any entity."""
+        return bool(self.objects or self.blind)
 
     def enter(self, tracked: Tracked) -> Tracked:
         """Track what is not stored yet, or takes the place of what was deleted here."""

@@ -97,16 +97,16 @@ class KeyMaker:
         self, written: Iterable[tuple[Pending, EntityWrite]]
     ) -> tuple[tuple[MappedClass, int], ...]:
         """The greatest integer key given by hand, a mapper: the sequence must pass it."""
-        greatest: dict[str, tuple[MappedClass, int]] = {}
+        greatest: dict[MappedClass, int] = {}
         for pending, write in written:
             mapped, tracked = pending.mapped, pending.tracked
-            if not mapped.key.sequential or write.base is not None or tracked is None:
+            if write.base is not None or tracked is None or tracked.assigned is not None:
                 continue
-            number = mapped.decode_key(write.key)
-            if tracked.assigned is None and 0 < number < SEQUENCE_LIMIT:
-                before = greatest.get(mapped.name, (mapped, 0))[1]
-                greatest[mapped.name] = (mapped, max(before, number))
-        return tuple(greatest.values())
+            if mapped.key.sequential:
+                number = mapped.decode_key(write.key)
+                if greatest.get(mapped, 0) < number < SEQUENCE_LIMIT:
+                    greatest[mapped] = number
+        return tuple(greatest.items())
 
 
 def _taken(spare: deque[int], count: int) -> Iterator[int]:

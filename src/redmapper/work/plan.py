@@ -7,13 +7,13 @@ right because the check proves that the stored record is still `base`, as far as
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import attrs
 
 from redmapper.mapping.columns import VERSION, Record
-from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
+from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex, differences
+from redmapper.mapping.records import FieldChanges
 
 
 @attrs.frozen
@@ -21,8 +21,10 @@ class Absent:
     """Nothing stands under the key."""
 
 
-@attrs.frozen
-class AtVersion:
+ABSENT = Absent()
+
+
+class AtVersion(NamedTuple):
     """The stored record has this version."""
 
     version: bytes
@@ -38,31 +40,39 @@ class AtFields:
 Check: TypeAlias = "Absent | AtVersion | AtFields"
 
 
-@attrs.frozen(repr=False)
-class EntityWrite:
-    """One entity from `base` (None: it is new) to `record` (None: it goes)."""
+class EntityWrite(NamedTuple):
+    """One entity from `base` (None: it is new) to `record` (None: it goes).
+
+    `changes` are the fields that differ, the version among them, None for one that goes; the key is
+    none of them, and of an entity that goes there are none. A commit makes a thousand of these, and
+    a named tuple is the cheapest frozen value.
+    """
 
     mapped: MappedClass
     key: KeyBytes
     check: Check
     base: Record | None
     record: Record | None
+    changes: FieldChanges
+
+    @classmethod
+    def of(
+        cls,
+        mapped: MappedClass,
+        key: KeyBytes,
+        check: Check,
+        base: Record | None,
+        record: Record | None,
+    ) -> EntityWrite:
+        """The write from one record to another."""
+        changes = {} if record is None else differences(base or {}, record)
+        changes.pop(mapped.key.stored, None)
+        return cls(mapped, key, check, base, record, changes)
 
     def __repr__(self) -> str:
         base, record = (_shown(each, self.mapped) for each in (self.base, self.record))
         check = type(self.check).__name__
         return f"<{self.mapped.title(self.key)} from {base} to {record} if {check}>"
-
-    @property
-    def written(self) -> Record:
-        """The fields that change, the version among them."""
-        base, record = self.base or {}, self.record or {}
-        return {name: value for name, value in record.items() if base.get(name) != value}
-
-    @property
-    def removed(self) -> list[bytes]:
-        """The fields that go, where the record stays."""
-        return [name for name in self.base or () if name not in (self.record or {})]
 
 
 def _shown(record: Record | None, mapped: MappedClass) -> object:
@@ -72,30 +82,27 @@ def _shown(record: Record | None, mapped: MappedClass) -> object:
     return {name: ... if name in mapped.hidden else value for name, value in record.items()}
 
 
-@attrs.frozen
-class Claim:
+class Claim(NamedTuple):
     """A unique value that `writes[position]` takes.
 
     `owner` is the entity of the same plan that gives it up; None: it must be free.
     """
 
-    index: MappedIndex
+    unique: MappedIndex
     value: bytes
     position: int
     owner: KeyBytes | None
 
 
-@attrs.frozen
-class Release:
+class Release(NamedTuple):
     """A unique value that an entity gives up and nobody of the plan takes."""
 
-    index: MappedIndex
+    unique: MappedIndex
     value: bytes
     position: int
 
 
-@attrs.frozen
-class FlushPlan:
+class FlushPlan(NamedTuple):
     """Everything one commit checks and writes.
 
     `sequences` are the greatest integer keys given by hand, which move the sequences.
@@ -133,52 +140,43 @@ def make_plan(
     writes: tuple[EntityWrite, ...], sequences: tuple[tuple[MappedClass, int], ...] = ()
 ) -> tuple[FlushPlan, list[DoubleClaim]]:
     """The plan of these writes, and the values that two of them claim."""
-    if len({(id(write.mapped), write.key) for write in writes}) < len(writes):
+    if len({(write.mapped, write.key) for write in writes}) < len(writes):
         message = "a plan must not write one entity twice"
         raise ValueError(message)
-    given_up: dict[tuple[int, bytes], Release] = {}
+    given_up, wanted = _unique_changes(writes)
     taken: dict[tuple[int, bytes], Claim] = {}
     doubles: list[DoubleClaim] = []
-    for release in _releases(writes):
-        given_up[id(release.index), release.value] = release
-    for claim in _claims(writes, given_up):
-        place = (id(claim.index), claim.value)
-        if place in taken:
-            doubles.append(DoubleClaim(claim, taken[place]))
-        else:
-            taken[place] = claim
+    for index, value, position in wanted:
+        place = (id(index), value)
+        release = given_up.get(place)
+        owner = writes[release.position].key if release else None
+        claim = Claim(index, value, position, owner)
+        first = taken.setdefault(place, claim)
+        if first is not claim:
+            doubles.append(DoubleClaim(claim, first))
     left = tuple(release for place, release in given_up.items() if place not in taken)
     return FlushPlan(writes, tuple(taken.values()), left, sequences), doubles
 
 
-def _releases(writes: tuple[EntityWrite, ...]) -> Iterator[Release]:
-    for position, write in enumerate(writes):
-        for index, before, after in _unique_values(write):
-            for value in before:
-                if value not in after:
-                    yield Release(index, value, position)
-
-
-def _claims(
-    writes: tuple[EntityWrite, ...], given_up: dict[tuple[int, bytes], Release]
-) -> Iterator[Claim]:
-    for position, write in enumerate(writes):
-        for index, before, after in _unique_values(write):
-            for value in after:
-                if value not in before:
-                    release = given_up.get((id(index), value))
-                    owner = writes[release.position].key if release else None
-                    yield Claim(index, value, position, owner)
-
-
-def _unique_values(
-    write: EntityWrite,
-) -> Iterator[tuple[MappedIndex, tuple[bytes, ...], tuple[bytes, ...]]]:
-    for index in write.mapped.uniques:
-        before = index.values(write.base) if write.base is not None else ()
-        after = index.values(write.record) if write.record is not None else ()
-        if before or after:
-            yield index, before, after
+def _unique_changes(
+    writes: tuple[EntityWrite, ...],
+) -> tuple[dict[tuple[int, bytes], Release], list[tuple[MappedIndex, bytes, int]]]:
+    """The unique values that entities give up, and those they want, by position."""
+    given_up: dict[tuple[int, bytes], Release] = {}
+    wanted: list[tuple[MappedIndex, bytes, int]] = []
+    for position, (mapped, _, _, base, record, changes) in enumerate(writes):
+        for index in mapped.uniques:
+            if base and record and index.stored.isdisjoint(changes):
+                continue
+            before = index.one(base) if base else None
+            after = index.one(record) if record else None
+            if before == after:
+                continue
+            if before is not None:
+                given_up[id(index), before] = Release(index, before, position)
+            if after is not None:
+                wanted.append((index, after, position))
+    return given_up, wanted
 
 
 def whole_check(mapped: MappedClass, base: Record) -> AtFields:
@@ -187,9 +185,8 @@ def whole_check(mapped: MappedClass, base: Record) -> AtFields:
     The version would not do: after a commit that let somebody else's edit stand beside it, the base
     is not the whole record, though its version is the stored one.
     """
-    columns = [each.column for each in mapped.attributes] + list(mapped.columns.values())
-    names = {*base, *(name for column in columns for name in column.names)}
-    names -= {VERSION, mapped.key.attribute.column.stored}
+    names = {*base, *(name for column in mapped.every_column for name in column.names)}
+    names -= {VERSION, mapped.key.stored}
     return AtFields(tuple((name, base.get(name)) for name in sorted(names)))
 
 
@@ -201,11 +198,11 @@ def fields_check(
     An index whose fields change loses the entry of all its fields as they were loaded, so all of
     them must still be that. `also` are the fields that the Computed values were made from.
     """
-    names = {name for name in {*base, *record} if base.get(name) != record.get(name)}
+    names = set(differences(base, record))
     changed = frozenset(names)
     for index in mapped.indexes.values():
         if not changed.isdisjoint(index.stored):
             names |= index.stored
     names |= also
-    names -= {VERSION, mapped.key.attribute.column.stored}
+    names -= {VERSION, mapped.key.stored}
     return AtFields(tuple((name, base.get(name)) for name in sorted(names)))

@@ -38,25 +38,33 @@ class Reading:
         """The entities with these keys, None for the missing; one round trip for the unknown."""
         mapped = self.session.registry.mapped(cls)
         encoded = [mapped.encode_key(key) for key in keys]
-        unknown = [key for key in dict.fromkeys(encoded) if self._must_read(mapped, key)]
+        found: dict[KeyBytes, Any] = dict.fromkeys(encoded)
+        unknown = list(found)
+        if self.map.knows_any:
+            found = {key: self._present(mapped, key) for key in found}
+            unknown = [key for key in unknown if self._unknown(mapped, key)]
         if unknown:
             records = yield from self.session.strategy.load([(mapped, key) for key in unknown])
             for key, record in zip(unknown, records, strict=True):
                 if record is not None:
-                    self._adopt(mapped, (key, record))
-        return [self._present(mapped, key) for key in encoded]
-
-    def _must_read(self, mapped: MappedClass, key: KeyBytes) -> bool:
-        return self.map.at(mapped, key) is None and not self.map.is_gone(mapped, key)
+                    found[key] = self._adopt(mapped, (key, record))
+        return [found[key] for key in encoded]
 
     def _present(self, mapped: MappedClass, key: KeyBytes) -> Any:  # noqa: ANN401 - an entity
         tracked = self.map.at(mapped, key)
         return None if tracked is None or tracked.deleted else tracked.obj
 
+    def _unknown(self, mapped: MappedClass, key: KeyBytes) -> bool:
+        return self.map.at(mapped, key) is None and not self.map.is_gone(mapped, key)
+
     def get(self, cls: type, key: object) -> Flow[Any]:
         """The entity with this key, or None."""
-        found = yield from self.get_many(cls, [key])
-        return found[0]
+        mapped = self.session.registry.mapped(cls)
+        encoded = mapped.encode_key(key)
+        if not self.options.untracked and not self._unknown(mapped, encoded):
+            return self._present(mapped, encoded)
+        (record,) = yield from self.session.strategy.load([(mapped, encoded)])
+        return None if record is None else self._adopt(mapped, (encoded, record))
 
     def require(self, cls: type, key: object) -> Flow[Any]:
         """The entity with this key; NotFound where there is none."""
@@ -82,14 +90,16 @@ class Reading:
     def _adopt(self, mapped: MappedClass, row: Row) -> Any:  # noqa: ANN401 - an entity
         """The object of a stored row: the one that is tracked, or a new one."""
         key, record = row
-        tracked = self.map.at(mapped, key)
+        if self.options.untracked:
+            return mapped.construct(record, key)
+        tracked = self.map.entities.get((mapped.name, key))
         if tracked is not None:
             if tracked.base is not None and record.get(VERSION) != tracked.version:
                 tracked.newer = record
             return tracked.obj
         obj = mapped.construct(record, key)
         snapshot = None if self.options.read_only else mapped.snapshot(obj)
-        self.map.track(Tracked(obj, mapped, key, record, snapshot))
+        self.map.load(Tracked(obj, mapped, key, record, snapshot), key)
         return obj
 
     def find(self, asked: Asked) -> Flow[list[Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from redmapper.errors import AlreadyExists, Conflict, CorruptRecord, SchemaMismatch, Stale, Taken
@@ -16,7 +16,7 @@ from redmapper.work.plan import Claim, DoubleClaim, EntityWrite, Refusal
 MOST_DIFFERENCES = 3
 """Changed fields that a message shows."""
 
-Writes: TypeAlias = Mapping[int, tuple[Pending, EntityWrite]]
+Writes: TypeAlias = Sequence[tuple[Pending, EntityWrite]]
 
 
 def refused(refusals: Iterable[Refusal], writes: Writes) -> Conflict:
@@ -101,19 +101,19 @@ def _taken_by(
     claim: Claim, pending: Pending, write: EntityWrite, owner: bytes, whose: str
 ) -> Conflict:
     mapped, record = pending.mapped, write.record or {}
-    values = tuple(_said(column, record) for column in claim.index.columns)
+    values = tuple(_said(column, record) for column in claim.unique.columns)
     value = values[0] if len(values) == 1 else values
-    what = ", ".join(f"{column.name} {_shown(column, record)}" for column in claim.index.columns)
+    what = ", ".join(f"{column.name} {_shown(column, record)}" for column in claim.unique.columns)
     message = (
         f"{mapped.title(write.key)} can not have {what}: "
         f"{mapped.title(owner)}{', ' + whose + ',' if whose else ''} has it "
-        f"({claim.index.index!r}); choose another value, or change the owner first"
+        f"({claim.unique.index!r}); choose another value, or change the owner first"
     )
     return Taken(
         message,
         obj=_object(pending),
         key=mapped.decode_key(write.key),
-        index=claim.index.name,
+        index=claim.unique.name,
         value=value,
         owner=mapped.decode_key(owner),
     )

@@ -24,8 +24,12 @@ class Session:
 
 @attrs.frozen(kw_only=True)
 class UnitOptions:
-    """How a unit was asked for: see `Store.unit`."""
+    """How a unit was asked for: see `Store.unit`.
+
+    `untracked`: it is for one reading without a unit, and keeps nothing.
+    """
 
     commit: str = "exit"
     read_only: bool = False
+    untracked: bool = False
     reads: str = "overlaid"

@@ -85,6 +85,8 @@ class UnitBase:
 
     def _exclusive(self, verb: str, flow: Flow[Result]) -> Flow[Result]:
         """A verb's flow, during which no other verb of this unit may run."""
+        if self._options.untracked:
+            return (yield from flow)
         self._require_active(verb)
         self._busy = True
         try:

@@ -8,9 +8,9 @@ from typing import Any, Protocol, TypeVar
 
 import attrs
 import redis
-import redis.asyncio
 
 from redmapper.errors import ConnectionLost, StoreError
+from redmapper.faces.aio.links import AsyncLinks
 from redmapper.faces.exchange import PATIENCE, PAUSES, accepted, failure, packed, unknown_script
 from redmapper.faces.observe import Observer
 from redmapper.faces.redis_errors import unresolved
@@ -50,8 +50,7 @@ class AsyncMemoryRunner:
 class AsyncServerRunner:
     """Runs flows against a server; as `ServerRunner`, but for tasks instead of threads."""
 
-    client: redis.asyncio.Redis
-    owned: bool
+    links: AsyncLinks
     observer: Observer
 
     async def run(self, flow: Flow[Result]) -> Result:
@@ -95,38 +94,32 @@ class AsyncServerRunner:
 
     async def _exchange(self, batch: Batch) -> list[Reply]:
         """One round trip, or two when the server has forgotten a script."""
-        pool = self.client.connection_pool
+        link = await self.links.take()
         try:
-            connection = await pool.get_connection()  # type: ignore[no-untyped-call]
-        except (redis.RedisError, OSError) as error:
-            raise failure(error, sent=False) from error
-        try:
-            replies = await self._ask(connection, batch, in_full=False)
-            if unknown_script(replies):
-                replies = await self._ask(connection, batch, in_full=True)
+            replies = await _ask(link, batch, in_full=False)
+            if unknown_script(batch, replies):
+                replies = await _ask(link, batch, in_full=True)
         except BaseException as error:
             # Replies may be under way that the next to use this link would take for its own.
-            await connection.disconnect(nowait=True)
+            await self.links.drop(link)
             if isinstance(error, (redis.RedisError, OSError)):
                 raise failure(error, sent=True) from error
             raise
-        finally:
-            await pool.release(connection)
+        await self.links.give_back(link)
         return accepted(replies)
-
-    async def _ask(self, connection: Any, batch: Batch, *, in_full: bool) -> list[Any]:  # noqa: ANN401
-        await connection.send_packed_command(packed(batch, in_full=in_full))
-        return [await _reply(connection) for _ in batch.commands]
 
     async def close(self) -> None:
         """Close the links, unless they are the user's."""
-        if self.owned:
-            await self.client.aclose()
+        await self.links.close()
 
 
-async def _reply(connection: Any) -> Any:  # noqa: ANN401 - redis-py's connection and its replies
-    """One reply, an error reply as a value, so that those after it are read too."""
-    try:
-        return await connection.read_response(disable_decoding=True)
-    except redis.ResponseError as error:
-        return error
+async def _ask(link: Any, batch: Batch, *, in_full: bool) -> list[Any]:  # noqa: ANN401 - redis-py's connection
+    """The replies, an error reply as a value, so that those after it are read too."""
+    await link.send_packed_command(packed(batch, in_full=in_full))
+    replies, read = [], link.read_response
+    for _ in batch.commands:
+        try:
+            replies.append(await read(disable_decoding=True))
+        except redis.ResponseError as error:
+            replies.append(error)
+    return replies

@@ -12,6 +12,7 @@ import redis
 import redis.asyncio
 
 from redmapper.errors import Conflict, StoreError
+from redmapper.faces.aio.links import AsyncLinks, AsyncOwnLinks, AsyncSharedLinks
 from redmapper.faces.aio.reads import AsyncReads
 from redmapper.faces.aio.runner import AsyncMemoryRunner, AsyncRunner, AsyncServerRunner
 from redmapper.faces.aio.unit import AsyncUnitOfWork
@@ -55,7 +56,7 @@ class AsyncStore(StoreBase, AsyncReads):
         observer = Observer(echo, on_batch)
         options = store_options(registry, target, strategy, namespace, observer)
         runner: AsyncRunner = (
-            AsyncServerRunner(*_client(target), observer)
+            AsyncServerRunner(_links(target), observer)
             if options.server
             else AsyncMemoryRunner(MemoryRunner.of(options.strategy))
         )
@@ -153,16 +154,16 @@ class AsyncStore(StoreBase, AsyncReads):
         await self.close()
 
     def _reader(self) -> UnitBase:
-        return self._reading_unit()
+        return self._door
 
     async def _run(self, flow: Flow[Result]) -> Result:
         self._require_open()
         return await self._runner.run(flow)
 
 
-def _client(target: Any) -> tuple[redis.asyncio.Redis, bool]:  # noqa: ANN401 - what the user passed
-    """The client of a target, and whether it is ours to close."""
-    url = is_url(target)
-    client = from_url(redis.asyncio.Redis, target) if url else target
-    check_client(client, redis.asyncio.Redis, redis.Redis, "AsyncStore")
-    return client, url
+def _links(target: Any) -> AsyncLinks:  # noqa: ANN401 - what the user passed
+    """The links to a target: a client's that was passed in stay the user's."""
+    if is_url(target):
+        return AsyncOwnLinks(from_url(redis.asyncio.Redis, target))
+    check_client(target, redis.asyncio.Redis, redis.Redis, "AsyncStore")
+    return AsyncSharedLinks(target)

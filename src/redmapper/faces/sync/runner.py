@@ -14,6 +14,7 @@ from redmapper.errors import ConnectionLost, StoreError
 from redmapper.faces.exchange import PATIENCE, PAUSES, accepted, failure, packed, unknown_script
 from redmapper.faces.observe import Observer
 from redmapper.faces.redis_errors import unresolved
+from redmapper.faces.sync.links import Links
 from redmapper.wire import Batch, Flow, Reply
 from redmapper.work.strategy import IndexStrategy
 
@@ -69,8 +70,7 @@ class ServerRunner:
     redis-py's own re-sending is not used: it would not know.
     """
 
-    client: redis.Redis
-    owned: bool
+    links: Links
     observer: Observer
 
     def run(self, flow: Flow[Result]) -> Result:
@@ -114,38 +114,32 @@ class ServerRunner:
 
     def _exchange(self, batch: Batch) -> list[Reply]:
         """One round trip, or two when the server has forgotten a script."""
-        pool = self.client.connection_pool
+        link = self.links.take()
         try:
-            connection = pool.get_connection()
-        except (redis.RedisError, OSError) as error:
-            raise failure(error, sent=False) from error
-        try:
-            replies = self._ask(connection, batch, in_full=False)
-            if unknown_script(replies):
-                replies = self._ask(connection, batch, in_full=True)
+            replies = _ask(link, batch, in_full=False)
+            if unknown_script(batch, replies):
+                replies = _ask(link, batch, in_full=True)
         except BaseException as error:
             # Replies may be under way that the next to use this link would take for its own.
-            connection.disconnect()  # type: ignore[no-untyped-call]
+            self.links.drop(link)
             if isinstance(error, (redis.RedisError, OSError)):
                 raise failure(error, sent=True) from error
             raise
-        finally:
-            pool.release(connection)
+        self.links.give_back(link)
         return accepted(replies)
-
-    def _ask(self, connection: Any, batch: Batch, *, in_full: bool) -> list[Any]:  # noqa: ANN401
-        connection.send_packed_command(packed(batch, in_full=in_full))
-        return [_reply(connection) for _ in batch.commands]
 
     def close(self) -> None:
         """Close the links, unless they are the user's."""
-        if self.owned:
-            self.client.close()
+        self.links.close()
 
 
-def _reply(connection: Any) -> Any:  # noqa: ANN401 - redis-py's connection and its replies
-    """One reply, an error reply as a value, so that those after it are read too."""
-    try:
-        return connection.read_response(disable_decoding=True)
-    except redis.ResponseError as error:
-        return error
+def _ask(link: Any, batch: Batch, *, in_full: bool) -> list[Any]:  # noqa: ANN401 - redis-py's connection
+    """The replies, an error reply as a value, so that those after it are read too."""
+    link.send_packed_command(packed(batch, in_full=in_full))
+    replies, read = [], link.read_response
+    for _ in batch.commands:
+        try:
+            replies.append(read(disable_decoding=True))
+        except redis.ResponseError as error:
+            replies.append(error)
+    return replies

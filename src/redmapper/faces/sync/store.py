@@ -22,6 +22,7 @@ from redmapper.faces.binding import (
     unit_options,
 )
 from redmapper.faces.observe import Observer
+from redmapper.faces.sync.links import Links, OwnLinks, SharedLinks
 from redmapper.faces.sync.reads import Reads
 from redmapper.faces.sync.runner import MemoryRunner, Runner, ServerRunner
 from redmapper.faces.sync.unit import UnitOfWork
@@ -54,7 +55,7 @@ class Store(StoreBase, Reads):
         observer = Observer(echo, on_batch)
         options = store_options(registry, target, strategy, namespace, observer)
         runner = (
-            ServerRunner(*_client(target), observer)
+            ServerRunner(_links(target), observer)
             if options.server
             else MemoryRunner.of(options.strategy)
         )
@@ -146,16 +147,16 @@ class Store(StoreBase, Reads):
         self.close()
 
     def _reader(self) -> UnitBase:
-        return self._reading_unit()
+        return self._door
 
     def _run(self, flow: Flow[Result]) -> Result:
         self._require_open()
         return self._runner.run(flow)
 
 
-def _client(target: Any) -> tuple[redis.Redis, bool]:  # noqa: ANN401 - what the user passed
-    """The client of a target, and whether it is ours to close."""
-    url = is_url(target)
-    client = from_url(redis.Redis, target) if url else target
-    check_client(client, redis.Redis, redis.asyncio.Redis, "Store")
-    return client, url
+def _links(target: Any) -> Links:  # noqa: ANN401 - what the user passed
+    """The links to a target: a client's that was passed in stay the user's."""
+    if is_url(target):
+        return OwnLinks(from_url(redis.Redis, target))
+    check_client(target, redis.Redis, redis.asyncio.Redis, "Store")
+    return SharedLinks(target)

@@ -1,49 +1,63 @@
 #!lua
 -- The one writing script: every check, and only when all hold, every write.
 --
--- It knows no kind of index. Python has turned a unit of work into checks and commands on declared
--- keys; this script carries them out. Redis does not roll a script back, so nothing may fail after
--- the first write: before it, the type of every key has been asked.
+-- It knows no kind of index. Python has turned a unit of work into a plan: checks and writes on
+-- records, sets, sorted sets and owners of values; this script carries it out. Redis does not roll a
+-- script back, so nothing may fail after the first write: before it, the type of every key is proved.
 --
--- KEYS  1 the lane, 2 the schema, then every key that is read or written
--- ARGV  1 number, 2 unit id, 3 seconds a lane lives, then sections, each led by its count:
---       types      n, n x (key, type)
---       schema     n, n x (mapper, fingerprint, key of its listing, "1" if the commands write it)
---       absent     n, n keys of records
---       versions   n, n x (key, version)
---       fields     n, n x (key, m, m names, m values with a leading "=", or "" for none)
---       sequences  n, n x (key, number)
---       claims     n, n x (key, m, m values, m owners with a leading "=", or "" for none)
---       records    n runs of one shape, n x (m names, m names, r, r x (key, m values))
---       commands   n, n x (command, key, m, m arguments)
---   A key is its position in KEYS. Runs of arguments are at most 4,000 long: unpack has a limit.
+-- KEYS  1 the lane, 2 the schema, 3 a key that there never is, then every key that is read or written
+-- ARGV  1 number, 2 unit id, 3 the plan: an array of integers, packed by cmsgpack; then its words.
+--       The plan is the minutes a lane lives, and sections, each led by its count; of an item here
+--       (integers; words), a key being its position in KEYS:
+--       schema     n x (key of the listing, 1 if the commands write it; mapper, fingerprint)
+--       absent     n, key: so many records from there on must be absent
+--       versions   n, key; n versions: those of so many records from there on
+--       fields     n x (key, m; m names, m values with a leading "=", or "" for none)
+--       sequences  n x (key; number)
+--       owners     n x (key, a, e, r, e positions; a values, a owners, e owners, r values): of a hash
+--                  of owners, values that get one, which of them have one now, values that lose it
+--       sets       n, key, s, (n - s) x (a, r); s members, (n - s) x (a members, r members): of so
+--                  many sets from there on the first s get one member; others get some and lose some
+--       sorted     n x (key, a, r; a members, r members): of a sorted set, those that come and go
+--       records    n x (m, r, key; m names, r x m values): r records of one shape from there on;
+--                  without names they go
+--       commands   n x (key, m; command, m arguments)
 -- Returns  {"applied"}, {"superseded"}, or {"refused", violation, ...}; a violation is one of
---       {"foreign", key, type}, {"schema", position}, {"unknown schema"}, {"exists", position, record},
---       {"version", position, record}, {"fields", position, record}, {"taken", position, owner}
---       where positions count within their section from 1, and a record is what HGETALL gives.
+--       {"schema", position}, {"unknown schema"}, {"foreign", key, what it holds},
+--       {"exists", position, record}, {"version", position, record}, {"fields", position, record},
+--       {"taken", position, owner}; positions count within their section from 1, and a record is
+--       what HGETALL gives.
 
-local call = redis.call
-local at = 3
+local call, unpack = redis.call, unpack
+local KEYS, ARGV = KEYS, ARGV
+local RUN = 4000  -- arguments at once: unpack has a limit
+local plan, here = cmsgpack.unpack(ARGV[3]), 0
+local at = 3  -- the last word that was taken
 local answer = {'refused'}
 local raised = {}  -- sequences and the numbers they shall have
+
+local function int()
+  here = here + 1
+  return plan[here]
+end
 
 local function take()
   at = at + 1
   return ARGV[at]
 end
 
-local function count()
-  return tonumber(take())
-end
-
-local function key()
-  return KEYS[tonumber(take())]
-end
-
 local function slice(n)
-  local from = at + 1
   at = at + n
-  return unpack(ARGV, from, at)
+  return unpack(ARGV, at - n + 1, at)
+end
+
+-- Where a section begins, for a second reading.
+local function mark()
+  return { here, at }
+end
+
+local function back(to)
+  here, at = to[1], to[2]
 end
 
 local function violate(...)
@@ -63,9 +77,12 @@ local function receipt()
   return nil
 end
 
+-- --- checks --------------------------------------------------------------------------------------
+
 local function check_schema()
-  for position = 1, count() do
-    local mapper, fingerprint, listing, writes = take(), take(), key(), take() == '1'
+  for position = 1, int() do
+    local listing, writes = KEYS[int()], int() == 1
+    local mapper, fingerprint = take(), take()
     local stored = call('HGET', KEYS[2], mapper)
     if stored ~= fingerprint then
       if stored and call('ZCARD', listing) > 0 then
@@ -77,101 +94,194 @@ local function check_schema()
   end
 end
 
-local function check_types()
-  for _ = 1, count() do
-    local index, expected = take(), take()
-    local found = call('TYPE', KEYS[tonumber(index)]).ok
-    if found ~= expected and found ~= 'none' then violate('foreign', index, found) end
-  end
-end
-
 local function check_absent()
-  for position = 1, count() do
-    local record = key()
-    if call('HLEN', record) > 0 then violate('exists', position, call('HGETALL', record)) end
+  local n, first = int(), int()
+  for from = first, first + n - 1, RUN do
+    local to = math.min(from + RUN, first + n) - 1
+    if call('EXISTS', unpack(KEYS, from, to)) > 0 then
+      for i = from, to do
+        if call('HLEN', KEYS[i]) > 0 then
+          violate('exists', i - first + 1, call('HGETALL', KEYS[i]))
+        end
+      end
+    end
   end
 end
 
 local function check_versions()
-  for position = 1, count() do
-    local record, version = key(), take()
-    if call('HGET', record, '@') ~= version then
-      violate('version', position, call('HGETALL', record))
+  local n, first = int(), int()
+  for i = 1, n do
+    local record = KEYS[first + i - 1]
+    if call('HGET', record, '@') ~= take() then
+      violate('version', i, call('HGETALL', record))
     end
   end
 end
 
 -- Values come as "=value", or "" where there must be none.
-local function as_expected(found, from)
+local function as_expected(found)
+  local same = true
   for i = 1, #found do
-    local expected = ARGV[from + i]
-    if (found[i] and '=' .. found[i] or '') ~= expected then return false end
+    same = (found[i] and '=' .. found[i] or '') == take() and same
   end
-  return true
+  return same
 end
 
 local function check_fields()
-  for position = 1, count() do
-    local record, n = key(), count()
+  for position = 1, int() do
+    local record, n = KEYS[int()], int()
     local same = call('HLEN', record) > 0
-    if n > 0 then
-      local found = call('HMGET', record, slice(n))
-      same = same and as_expected(found, at)
-      at = at + n
-    end
+    if n > 0 then same = as_expected(call('HMGET', record, slice(n))) and same end
     if not same then violate('fields', position, call('HGETALL', record)) end
   end
 end
 
 local function check_sequences()
-  for _ = 1, count() do
-    local at_key, number = take(), take()
-    local sequence = KEYS[tonumber(at_key)]
-    local last = tonumber(call('GET', sequence) or 0)
+  for _ = 1, int() do
+    local key, number = int(), take()
+    local last = tonumber(call('GET', KEYS[key]) or 0)
     if not last then
-      violate('foreign', at_key, 'text')
+      violate('foreign', key, 'text')
     elseif last < tonumber(number) then
-      raised[#raised + 1] = sequence
+      raised[#raised + 1] = KEYS[key]
       raised[#raised + 1] = number
     end
   end
 end
 
-local function check_claims()
-  local position = 0
-  for _ = 1, count() do
-    local owners, n = key(), count()
-    local found = call('HMGET', owners, slice(n))
-    for i = 1, n do
-      position = position + 1
-      local owner = found[i]
-      if owner and '=' .. owner ~= ARGV[at + i] then violate('taken', position, owner) end
+-- The words of one hash of owners: where they stand, and which owners are given up with this plan.
+local function read_owners()
+  local hash = { key = int(), added = int(), given = int(), removed = int() }
+  local values, given = at, {}
+  at = at + 2 * hash.added
+  for _ = 1, hash.given do
+    given[int()] = take()
+  end
+  at = at + hash.removed
+  return hash, values, given
+end
+
+local function check_owners()
+  local before = 0
+  for _ = 1, int() do
+    local hash, values, given = read_owners()
+    if hash.added == 0 then call('HLEN', KEYS[hash.key]) end
+    for from = 0, hash.added - 1, RUN do
+      local to = math.min(from + RUN, hash.added)
+      local found = call('HMGET', KEYS[hash.key], unpack(ARGV, values + from + 1, values + to))
+      for i = 1, to - from do
+        local owner = found[i]
+        if owner and owner ~= given[from + i] then violate('taken', before + from + i, owner) end
+      end
     end
-    at = at + n
+    before = before + hash.added
+  end
+end
+
+-- An intersection of many sets with one that there never is: empty at once, but every type is
+-- looked at before, and another than a set ends the script here.
+local function check_sets()
+  local n, first = int(), int()
+  for from = first, first + n - 1, RUN do
+    local to = math.min(from + RUN, first + n) - 1
+    call('SINTERCARD', to - from + 2, KEYS[3], unpack(KEYS, from, to))
+  end
+  local single = int()
+  at = at + single
+  for _ = 1, 2 * (n - single) do
+    at = at + int()
+  end
+end
+
+local function check_sorted()
+  for _ = 1, int() do
+    call('ZCARD', KEYS[int()])
+    at = at + int() + int()
+  end
+end
+
+-- --- writes --------------------------------------------------------------------------------------
+
+local function in_runs(command, key, n)
+  for from = 1, n, RUN do
+    call(command, key, slice(math.min(RUN, n - from + 1)))
+  end
+end
+
+-- Two words for each: `first` gives the one before each of those that stand after `at`.
+local function in_pairs(command, key, n, first)
+  for from = 0, n - 1, RUN / 2 do
+    local words, most = {}, math.min(RUN / 2, n - from)
+    for i = 1, most do
+      words[2 * i - 1] = first and ARGV[first + from + i] or '0'
+      words[2 * i] = take()
+    end
+    call(command, key, unpack(words, 1, 2 * most))
+  end
+end
+
+local function write_owners()
+  for _ = 1, int() do
+    local hash, values = read_owners()
+    local last = at
+    at = last - hash.removed
+    in_runs('HDEL', KEYS[hash.key], hash.removed)
+    at = values + hash.added
+    in_pairs('HSET', KEYS[hash.key], hash.added, values)
+    at = last
+  end
+end
+
+local function write_sets()
+  local n, first, single = int(), int(), int()
+  for key = first, first + single - 1 do
+    call('SADD', KEYS[key], take())
+  end
+  for key = first + single, first + n - 1 do
+    local added, removed = int(), int()
+    in_runs('SADD', KEYS[key], added)
+    in_runs('SREM', KEYS[key], removed)
+  end
+end
+
+local function write_sorted()
+  for _ = 1, int() do
+    local key, added, removed = KEYS[int()], int(), int()
+    in_pairs('ZADD', key, added)
+    in_runs('ZREM', key, removed)
+  end
+end
+
+local function delete_records(first, rows)
+  for from = first, first + rows - 1, RUN do
+    call('DEL', unpack(KEYS, from, math.min(from + RUN, first + rows) - 1))
+  end
+end
+
+local function write_rows(fields, last, first, rows)
+  for row = first, first + rows - 1 do
+    for i = 2, last, 2 do
+      at = at + 1
+      fields[i] = ARGV[at]
+    end
+    call('HSET', KEYS[row], unpack(fields, 1, last))
   end
 end
 
 local function write_records()
-  for _ = 1, count() do
-    local fields, n = {}, count()
+  for _ = 1, int() do
+    local fields, n, rows, first = {}, int(), int(), int()
     for i = 1, n do
       fields[2 * i - 1] = take()
     end
-    for _ = 1, count() do
-      local record = key()
-      for i = 1, n do
-        fields[2 * i] = ARGV[at + i]
-      end
-      at = at + n
-      call('HSET', record, unpack(fields, 1, 2 * n))
-    end
+    if n > 0 then write_rows(fields, 2 * n, first, rows) else delete_records(first, rows) end
   end
 end
 
 local function run_commands()
-  for _ = 1, count() do
-    local command, target, n = take(), key(), count()
-    if n > 0 then call(command, target, slice(n)) else call(command, target) end
+  for _ = 1, int() do
+    local key, n = KEYS[int()], int()
+    call(take(), key, slice(n))
   end
 end
 
@@ -181,21 +291,29 @@ local function raise_sequences()
   end
 end
 
+-- --- all of it -----------------------------------------------------------------------------------
+
 local done = receipt()
 if done then return done end
 
-check_types()
-if #answer > 1 then return answer end
+local minutes = int()
 check_schema()
 check_absent()
 check_versions()
 check_fields()
 check_sequences()
-check_claims()
+local written = mark()
+check_owners()
+check_sets()
+check_sorted()
 if #answer > 1 then return answer end
 
+back(written)
+write_owners()
+write_sets()
+write_sorted()
 write_records()
 run_commands()
 raise_sequences()
-call('SET', KEYS[1], ARGV[1] .. ' ' .. ARGV[2], 'EX', ARGV[3])
+call('SET', KEYS[1], ARGV[1] .. ' ' .. ARGV[2], 'EX', 60 * minutes)
 return {'applied'}

@@ -1,343 +1,389 @@
-"""A flush plan -> the call of `commit.lua`, and its answer -> refusals.
+"""A flush plan -> the call of `commit.lua`.
 
 The cost of a commit is the server's, and an interpreter in Lua is slow; so the grouping is done
-here: commands of one kind on one key become one command with many arguments, and records of one
-shape name their fields once.
+here. Writes of one mapper that change the same fields are one *group*: they name their fields once,
+their records stand side by side in KEYS, and each index takes the whole group in one go.
+
+A call is keys, a plan of integers and words; `commit.lua` says in which order. The integers go as
+one word, which costs a server less than a word for each.
+
+This is one of the few hot paths: a commit of a thousand entities runs through it a thousand times,
+one of a single entity waits for every line of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
-from typing import TypeAlias, TypeVar
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import attrs
 
-from redmapper.mapping.columns import Record
 from redmapper.mapping.mapped import MappedClass, MappedIndex
-from redmapper.strategies.lua.entries import HASH, SORTED_SET, Entry, Placements, Structure
-from redmapper.strategies.lua.foreign import foreign_types
-from redmapper.strategies.lua.keys import Keyspace
-from redmapper.strategies.lua.layout import cut, cut_field, joined
-from redmapper.wire import Argument, Reply
+from redmapper.mapping.records import FieldChanges
+from redmapper.strategies.lua.calls import CommitCall
+from redmapper.strategies.lua.entries import Affected, MapperPlaces, Members, Places, SortedEntries
+from redmapper.strategies.lua.layout import cut, cut_field
+from redmapper.strategies.lua.receipts import LANE_MINUTES
+from redmapper.strategies.lua.scripts import COMMIT
+from redmapper.wire import Argument
 from redmapper.work.plan import (
     Absent,
     AtFields,
     AtVersion,
+    Check,
     Claim,
     EntityWrite,
     FlushPlan,
-    Refusal,
     Release,
 )
 
-RUN = 4_000
-"""Arguments of one command at most: Lua's `unpack` fails at 8,000."""
 
-Item = TypeVar("Item")
-Arguments: TypeAlias = list[Argument]
-Fields: TypeAlias = "tuple[bytes, ...]"
+class Shape(NamedTuple):
+    """What the writes of a group have in common.
+
+    The kind of their checks, the mapper, whether the entities are new, the fields of their hashes
+    that are written (None: the entities go), and those that are removed.
+    """
+
+    check: type[Check]
+    mapped: MappedClass
+    new: bool
+    names: tuple[bytes, ...] | None
+    gone: tuple[bytes, ...]
 
 
-@attrs.define
+@attrs.define(eq=False)
+class Group:
+    """Writes of one shape, their positions in the plan, and the fields of each.
+
+    `first` is the position in KEYS where their records begin.
+    """
+
+    shape: Shape
+    places: MapperPlaces
+    affected: Affected
+    positions: list[int] = attrs.field(factory=list)
+    writes: list[EntityWrite] = attrs.field(factory=list)
+    fields: list[FieldChanges] = attrs.field(factory=list)
+    first: int = 0
+
+
+@attrs.define(eq=False)
 class Compiled:
-    """The keys and arguments of a call, being written.
+    """The keys, integers and words of a call, being written.
 
-    `absent`, `versioned`, `fielded` and `claimed` are what the positions of violations mean.
+    `keys` begin with the lane, the schema and a key that there never is; then come the listings,
+    the records by the kind of their check, and all else as it is first named (`positions`).
+    `checked` and `claimed` say what positions in violations mean, `types` what some keys hold.
     """
 
     plan: FlushPlan
-    placements: Placements
-    keys: dict[bytes, int] = attrs.field(factory=dict)
-    absent: list[int] = attrs.field(factory=list)
-    versioned: list[int] = attrs.field(factory=list)
-    fielded: list[int] = attrs.field(factory=list)
-    claimed: list[Claim] = attrs.field(factory=list)
-    commands: dict[tuple[str, bytes], Arguments] = attrs.field(factory=dict)
-    shapes: dict[Fields, list[tuple[int, Iterable[bytes]]]] = attrs.field(factory=dict)
+    places: Places
+    groups: list[Group]
+    keys: list[bytes]
+    integers: list[int] = attrs.field(factory=list)
+    words: list[Argument] = attrs.field(factory=list)
+    positions: dict[bytes, int] = attrs.field(factory=dict)
     types: dict[bytes, str] = attrs.field(factory=dict)
-    hidden: set[Argument] = attrs.field(factory=set)
+    checked: dict[type[Check], list[int]] = attrs.field(factory=dict)
+    claimed: list[Claim] = attrs.field(factory=list)
 
-    @cached_property
+    @property
     def mappers(self) -> list[MappedClass]:
-        """The mappers that the plan writes to."""
-        return list({write.mapped.name: write.mapped for write in self.plan.writes}.values())
+        """The mappers that the plan writes to, in the order of the section that names them."""
+        return list(dict.fromkeys([group.shape.mapped for group in self.groups]))
 
-    @property
-    def keyspace(self) -> Keyspace:
-        """The keys of the partition."""
-        return self.placements.keyspace
+    def at(self, key: bytes, kind: str) -> int:
+        """The position of a key that is no record's, which is declared by this."""
+        position = self.positions.get(key)
+        if position is None:
+            self.keys.append(key)
+            self.types[key] = kind
+            position = self.positions[key] = len(self.keys)
+        return position
 
-    def at(self, key: bytes) -> int:
-        """The position of a key, which is declared by this."""
-        return self.keys.setdefault(key, len(self.keys) + 1)
-
-    @property
-    def expected(self) -> dict[bytes, str]:
-        """The type that each key must have: the lane is the first, and most are records."""
-        special = {next(iter(self.keys)): "string"}
-        special |= {self.keyspace.listing(mapped): "zset" for mapped in self.mappers}
-        return dict.fromkeys(self.keys, "hash") | self.types | special
-
-    def command(self, name: str, key: bytes, arguments: Iterable[Argument] = ()) -> None:
-        """A command, joined with others of its name on its key."""
-        self.commands.setdefault((name, key), []).extend(arguments)
-
-    def add(self, structure: Structure, entry: Entry) -> None:
-        """Put an entry in."""
-        at, member = entry
-        self.types[at] = structure.type
-        self.command(structure.add, at, (b"0", member) if structure is SORTED_SET else (member,))
-
-    def remove(self, structure: Structure, entry: Entry) -> None:
-        """Take an entry out."""
-        at, member = entry
-        self.types[at] = structure.type
-        self.command(structure.remove, at, (member,))
+    def types_of_keys(self) -> dict[bytes, str]:
+        """The type that each key must have: most are records."""
+        return dict.fromkeys(self.keys, "hash") | {self.keys[0]: "string"} | self.types
 
 
 def compile_plan(
-    plan: FlushPlan, placements: Placements, lane: bytes, new_schemas: frozenset[str]
-) -> tuple[Compiled, Arguments]:
-    """The call of `commit.lua` for a plan, but for the three arguments of the receipt."""
-    compiled = Compiled(plan, placements)
-    compiled.at(lane)
-    compiled.at(compiled.keyspace.schema)
-    for position, write in enumerate(plan.writes):
-        _write(compiled, position, write)
-    claims = _claims(compiled)
-    for mapped in compiled.mappers:
-        if mapped.name in new_schemas:
-            _describe(compiled, mapped)
-    arguments: Arguments = [
-        *_types(compiled),
-        *_schema(compiled, new_schemas),
-        *_absent(compiled),
-        *_versions(compiled),
-        *_fields(compiled),
-        *_sequences(compiled),
-        *claims,
-        *_records(compiled),
-        *_commands(compiled),
-    ]
-    return compiled, arguments
+    plan: FlushPlan, places: Places, lane: bytes, new: frozenset[MappedClass]
+) -> CommitCall:
+    """The call of `commit.lua` for a plan, section by section.
+
+    `new` are the mappers of which the partition may not know yet: they are described to it.
+    """
+    groups = _groups(plan.writes, places)
+    keyspace = places.keyspace
+    compiled = Compiled(plan, places, groups, [lane, keyspace.schema, keyspace.nothing])
+    compiled.integers.append(LANE_MINUTES)
+    _say_schema(compiled, new)
+    _say_checks(compiled)
+    _say_sequences(compiled)
+    _say_owners(compiled)
+    _say_sets(compiled)
+    _say_sorted(compiled)
+    _say_records(compiled)
+    _say_commands(compiled, new)
+    return CommitCall(
+        script=COMMIT,
+        plan=plan,
+        keys=compiled.keys,
+        arguments=[packed(compiled.integers), *compiled.words],
+        mappers=compiled.mappers,
+        checked=compiled.checked,
+        claimed=compiled.claimed,
+        types=compiled.types_of_keys,
+    )
 
 
-# --- what is written -------------------------------------------------------------------------
+_SMALL = tuple(bytes((number,)) for number in range(128))
 
 
-def _write(compiled: Compiled, position: int, write: EntityWrite) -> None:
-    """One entity: its record and its entries, as commands."""
-    mapped, keyspace = write.mapped, compiled.keyspace
-    key = keyspace.record(mapped, write.key)
-    _SECTION[type(write.check)](compiled).append(position)
-    number = compiled.at(key)
-    if write.record is None:
-        compiled.command("DEL", key)
-        compiled.remove(SORTED_SET, compiled.placements.listed(mapped, write.key))
-    else:
-        _write_record(compiled, write, key, number)
-        if write.base is None:
-            compiled.add(SORTED_SET, compiled.placements.listed(mapped, write.key))
-    _write_entries(compiled, write)
+def packed(integers: Sequence[int]) -> bytes:
+    """Integers from 0 on as an array of MessagePack, which cmsgpack reads.
+
+    The format: https://github.com/msgpack/msgpack/blob/master/spec.md
+    """
+    size = len(integers)
+    head = (
+        b"\xdc" + size.to_bytes(2, "big") if size < 1 << 16 else b"\xdd" + size.to_bytes(4, "big")
+    )
+    if max(integers, default=0) < len(_SMALL):
+        return head + bytes(integers)
+    return head + b"".join(map(_packed, integers))
 
 
-_SECTION = {
-    Absent: lambda compiled: compiled.absent,
-    AtVersion: lambda compiled: compiled.versioned,
-    AtFields: lambda compiled: compiled.fielded,
-}
+def _packed(integer: int) -> bytes:
+    if integer < len(_SMALL):
+        return _SMALL[integer]
+    if integer < 1 << 16:
+        return b"\xcd" + integer.to_bytes(2, "big")
+    return b"\xce" + integer.to_bytes(4, "big")
 
 
-def _write_record(compiled: Compiled, write: EntityWrite, key: bytes, number: int) -> None:
-    after = cut(write.record or {}, write.mapped)
-    if write.base is not None:
-        before = cut(write.base, write.mapped)
-        gone = [name for name in before if name not in after]
-        if gone:
-            compiled.command("HDEL", key, gone)
-        after = {name: value for name, value in after.items() if before.get(name) != value}
-    if write.mapped.hidden:
-        compiled.hidden.update(_secret(after, write.mapped))
-    compiled.shapes.setdefault(tuple(after), []).append((number, after.values()))
+# --- groups ----------------------------------------------------------------------------------
 
 
-def _secret(fields: Record, mapped: MappedClass) -> Iterator[bytes]:
-    for name, value in fields.items():
-        if name.partition(b":")[0] in mapped.hidden:
-            yield value
+def _groups(writes: Sequence[EntityWrite], places: Places) -> list[Group]:
+    """The writes by what they have in common."""
+    groups: dict[tuple[object, ...], Group] = {}
+    for position, write in enumerate(writes):
+        mapped, _, check, base, record, changes = write
+        fields, gone = cut(changes, base), _NOTHING
+        if None in fields.values():
+            fields, gone = _parted(fields)
+        names = None if record is None else tuple(fields)
+        shape = (type(check), mapped, base is None, names, gone)
+        group = groups.get(shape)
+        if group is None:
+            group = groups[shape] = _group(Shape(*shape), places.of(mapped))
+        group.positions.append(position)
+        group.writes.append(write)
+        group.fields.append(fields)
+    return list(groups.values())
 
 
-def _write_entries(compiled: Compiled, write: EntityWrite) -> None:
-    """The entries that only the old record has go, those that only the new one has come."""
-    for placement in compiled.placements.of(write.mapped):
-        before, after = _values(placement.index, write.base, write.record)
-        for value in before:
-            if value not in after:
-                compiled.remove(placement.structure, placement.place(value, write.key))
-        for value in after:
-            if value not in before:
-                compiled.add(placement.structure, placement.place(value, write.key))
-        if placement.hidden:
-            for value in before + after:
-                compiled.hidden.update(placement.place(value, write.key))
+_NOTHING: tuple[bytes, ...] = ()
 
 
-def _values(
-    index: MappedIndex, base: Record | None, record: Record | None
-) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
-    """The values of both records in an index; none at all where its fields are the same."""
-    if base is None or record is None:
-        before = () if base is None else index.values(base)
-        return before, () if record is None else index.values(record)
-    if all(base.get(name) == record.get(name) for name in index.stored):
-        return (), ()
-    return index.values(base), index.values(record)
+def _parted(fields: FieldChanges) -> tuple[FieldChanges, tuple[bytes, ...]]:
+    """The fields that are written, and the names of those that go."""
+    gone = tuple(name for name, value in fields.items() if value is None)
+    return {name: value for name, value in fields.items() if value is not None}, gone
 
 
-def _describe(compiled: Compiled, mapped: MappedClass) -> None:
-    """What the partition is to remember of a mapper."""
-    facts = (mapped.name, mapped.fingerprint, f"{mapped.name}:indexes", mapped.description)
-    compiled.command("HSET", compiled.keyspace.schema, facts)
+def _group(shape: Shape, places: MapperPlaces) -> Group:
+    if shape.new or shape.names is None:
+        return Group(shape, places, places.all)
+    return Group(shape, places, places.affected(shape.names + shape.gone))
 
 
-def _claims(compiled: Compiled) -> Arguments:
-    """The section of claims; their writes, and those of released values, become commands."""
-    plan, keyspace = compiled.plan, compiled.keyspace
-    grouped: dict[bytes, list[Claim]] = {}
-    for claim in plan.claims:
-        mapped = plan.writes[claim.position].mapped
-        grouped.setdefault(keyspace.index(mapped, claim.index), []).append(claim)
-    section: Arguments = []
-    runs = 0
-    for release in plan.releases:
-        mapped = plan.writes[release.position].mapped
-        compiled.remove(HASH, (keyspace.index(mapped, release.index), release.value))
-    for key, claims in grouped.items():
-        for claim in claims:
-            compiled.command("HSET", key, (claim.value, plan.writes[claim.position].key))
-        for run in _runs(claims):
-            runs += 1
-            compiled.claimed.extend(run)
-            owners = [b"" if claim.owner is None else b"=" + claim.owner for claim in run]
-            section += [compiled.at(key), len(run), *(claim.value for claim in run), *owners]
-    both: tuple[Claim | Release, ...] = (*plan.claims, *plan.releases)
-    for held in both:
-        if not held.index.stored.isdisjoint(plan.writes[held.position].mapped.hidden):
-            compiled.hidden.add(held.value)
-    return [runs, *section]
+# --- checks ----------------------------------------------------------------------------------
 
 
-# --- the sections of the call ----------------------------------------------------------------
+def _say_schema(compiled: Compiled, new: frozenset[MappedClass]) -> None:
+    mappers = compiled.mappers
+    compiled.integers.append(len(mappers))
+    for mapped in mappers:
+        listing = compiled.at(compiled.places.of(mapped).listing, "zset")
+        compiled.integers += (listing, int(mapped in new))
+        compiled.words += (mapped.name, mapped.fingerprint)
 
 
-def _schema(compiled: Compiled, new_schemas: frozenset[str]) -> Iterator[Argument]:
-    yield len(compiled.mappers)
-    for mapped in compiled.mappers:
-        listing = compiled.at(compiled.keyspace.listing(mapped))
-        yield from (mapped.name, mapped.fingerprint, listing, int(mapped.name in new_schemas))
+def _say_checks(compiled: Compiled) -> None:
+    """The records and their checks, kind by kind."""
+    keys = compiled.keys
+    for kind, say in _CHECKS.items():
+        positions: list[int] = []
+        first = len(keys) + 1
+        for group in compiled.groups:
+            if group.shape.check is kind:
+                group.first = len(keys) + 1
+                prefix = group.places.records
+                keys += [prefix + write.key for write in group.writes]
+                positions += group.positions
+        compiled.checked[kind] = positions
+        say(compiled, positions, first)
 
 
-def _types(compiled: Compiled) -> Iterator[Argument]:
-    for mapped, _ in compiled.plan.sequences:
-        compiled.types[compiled.keyspace.sequence(mapped)] = "string"
-    yield len(compiled.types)
-    for key, kind in compiled.types.items():
-        yield from (compiled.at(key), kind)
+def _say_absent(compiled: Compiled, positions: list[int], first: int) -> None:
+    compiled.integers += (len(positions), first)
 
 
-def _absent(compiled: Compiled) -> Iterator[Argument]:
-    yield len(compiled.absent)
-    for position in compiled.absent:
-        yield compiled.at(_record_key(compiled, position))
+def _say_versions(compiled: Compiled, positions: list[int], first: int) -> None:
+    compiled.integers += (len(positions), first)
+    checks = [compiled.plan.writes[position].check for position in positions]
+    compiled.words += [check.version for check in checks if isinstance(check, AtVersion)]
 
 
-def _versions(compiled: Compiled) -> Iterator[Argument]:
-    yield len(compiled.versioned)
-    for position in compiled.versioned:
-        yield compiled.at(_record_key(compiled, position))
-        check = compiled.plan.writes[position].check
-        yield check.version if isinstance(check, AtVersion) else b""
-
-
-def _fields(compiled: Compiled) -> Iterator[Argument]:
-    yield len(compiled.fielded)
-    for position in compiled.fielded:
-        yield compiled.at(_record_key(compiled, position))
+def _say_fields(compiled: Compiled, positions: list[int], first: int) -> None:
+    compiled.integers.append(len(positions))
+    for at, position in enumerate(positions, start=first):
         check = compiled.plan.writes[position].check
         fields = check.fields if isinstance(check, AtFields) else ()
         expected = [each for name, value in fields for each in cut_field(name, value)]
-        secret = {name: value for name, value in expected if value is not None}
-        hidden = _secret(secret, compiled.plan.writes[position].mapped)
-        compiled.hidden.update(b"=" + value for value in hidden)
-        yield len(expected)
-        yield from (name for name, _ in expected)
-        yield from (b"" if value is None else b"=" + value for _, value in expected)
+        compiled.integers += (at, len(expected))
+        compiled.words += [name for name, _ in expected]
+        compiled.words += [b"" if value is None else b"=" + value for _, value in expected]
 
 
-def _record_key(compiled: Compiled, position: int) -> bytes:
-    write = compiled.plan.writes[position]
-    return compiled.keyspace.record(write.mapped, write.key)
+_CHECKS: dict[type[Check], Callable[[Compiled, list[int], int], None]] = {
+    Absent: _say_absent,
+    AtVersion: _say_versions,
+    AtFields: _say_fields,
+}
+"""In the order of the sections."""
 
 
-def _records(compiled: Compiled) -> Iterator[Argument]:
-    yield len(compiled.shapes)
-    for names, rows in compiled.shapes.items():
-        yield len(names)
-        yield from names
-        yield len(rows)
-        for number, values in rows:
-            yield number
-            yield from values
-
-
-def _commands(compiled: Compiled) -> Arguments:
-    section: Arguments = []
-    count = 0
-    for (name, key), arguments in compiled.commands.items():
-        for run in _runs(arguments) if arguments else [()]:
-            count += 1
-            section += [name, compiled.at(key), len(run), *run]
-    return [count, *section]
-
-
-def _sequences(compiled: Compiled) -> Iterator[Argument]:
-    yield len(compiled.plan.sequences)
+def _say_sequences(compiled: Compiled) -> None:
+    compiled.integers.append(len(compiled.plan.sequences))
     for mapped, number in compiled.plan.sequences:
-        yield from (compiled.at(compiled.keyspace.sequence(mapped)), number)
+        compiled.integers.append(compiled.at(compiled.places.of(mapped).sequence, "string"))
+        compiled.words.append(number)
 
 
-def _runs(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    """Slices of at most `RUN`, an even number, so that pairs stay together."""
-    for start in range(0, len(items), RUN):
-        yield items[start : start + RUN]
+# --- checks and writes -----------------------------------------------------------------------
 
 
-# --- the answer ------------------------------------------------------------------------------
+def _say_owners(compiled: Compiled) -> None:
+    """The claims and releases of each `Unique`."""
+    plan = compiled.plan
+    claims: dict[MappedIndex, list[Claim]] = {}
+    releases: dict[MappedIndex, list[Release]] = {}
+    for claim in plan.claims:
+        claims.setdefault(claim.unique, []).append(claim)
+    for release in plan.releases:
+        releases.setdefault(release.unique, []).append(release)
+    uniques = claims | releases
+    compiled.integers.append(len(uniques))
+    for unique, held in uniques.items():
+        key = compiled.places.of(plan.writes[held[0].position].mapped).uniques[unique]
+        at = compiled.at(key, "hash")
+        _say_owners_of(compiled, at, claims.get(unique, []), releases.get(unique, []))
 
 
-def refusals_of(compiled: Compiled, violations: list[Reply]) -> tuple[Refusal, ...]:
-    """The violations of checks, as refusals; ForeignType for keys that hold something else."""
-    foreign = [each for each in violations if each[0] == b"foreign"]
-    if foreign:
-        names = list(compiled.keys)
-        found = [(names[int(at) - 1], kind.decode()) for _, at, kind in foreign]
-        raise foreign_types(found, frozenset(compiled.hidden))
-    refusals = [_refusal(compiled, each) for each in violations]
-    # Claims are checked an index at a time; they are told in the order of the plan.
-    said = {id(claim): place for place, claim in enumerate(compiled.plan.claims)}
-    refusals.sort(key=lambda refusal: (said.get(id(refusal.claim), -1), refusal.position))
-    return tuple(refusals)
+def _say_owners_of(
+    compiled: Compiled, at: int, claims: list[Claim], releases: list[Release]
+) -> None:
+    writes, words = compiled.plan.writes, compiled.words
+    given = [(place, claim.owner) for place, claim in enumerate(claims, 1) if claim.owner]
+    compiled.integers += (at, len(claims), len(given), len(releases))
+    compiled.integers += [place for place, _ in given]
+    words += [claim.value for claim in claims]
+    words += [writes[claim.position].key for claim in claims]
+    words += [owner for _, owner in given]
+    words += [release.value for release in releases]
+    compiled.claimed += claims
 
 
-def _refusal(compiled: Compiled, violation: Reply) -> Refusal:
-    kind, at, found = violation
-    if kind == b"taken":
-        claim = compiled.claimed[at - 1]
-        return Refusal(claim.position, "taken", claim=claim, owner=found)
-    positions = {b"exists": compiled.absent, b"version": compiled.versioned}
-    position = positions.get(kind, compiled.fielded)[at - 1]
-    write = compiled.plan.writes[position]
-    stored = joined(found, write.mapped, write.key)
-    named = "exists" if kind == b"exists" else "gone" if stored is None else "changed"
-    return Refusal(position, named, stored)
+def _say_sets(compiled: Compiled) -> None:
+    added: Members = {}
+    removed: Members = {}
+    for group in compiled.groups:
+        for entries in group.affected.sets:
+            if group.shape.new:
+                entries.come(group.writes, added)
+            elif group.shape.names is None:
+                entries.go(group.writes, removed)
+            else:
+                entries.change(group.writes, added, removed)
+    _say_members(compiled, added, removed)
+
+
+def _say_members(compiled: Compiled, added: Members, removed: Members) -> None:
+    """Most values of a `Lookup` are those of one entity, so most sets get one member."""
+    first, keys = len(compiled.keys) + 1, dict.fromkeys([*added, *removed], "set")
+    single = [key for key, come in added.items() if len(come) == 1 and key not in removed]
+    alone = frozenset(single)
+    rest = [key for key in keys if key not in alone]
+    compiled.keys += (*single, *rest)
+    compiled.types |= keys
+    compiled.integers += (len(keys), first, len(single))
+    compiled.words += [added[key][0] for key in single]
+    for key in rest:
+        come, go = added.get(key, []), removed.get(key, [])
+        compiled.integers += (len(come), len(go))
+        compiled.words += come
+        compiled.words += go
+
+
+def _say_sorted(compiled: Compiled) -> None:
+    integers, words = compiled.integers, compiled.words
+    integers.append(sum([len(group.affected.sorted) for group in compiled.groups]))
+    for group in compiled.groups:
+        tails = [group.places.tail(write.key) for write in group.writes]
+        for entries in group.affected.sorted:
+            come, go = _moves(entries, group, tails)
+            integers += (compiled.at(entries.key, "zset"), len(come), len(go))
+            words += come
+            words += go
+
+
+def _moves(
+    entries: SortedEntries, group: Group, tails: list[bytes]
+) -> tuple[list[bytes], list[bytes]]:
+    """The members that come, and those that go."""
+    if group.shape.new:
+        return entries.come(group.writes, tails), []
+    if group.shape.names is None:
+        return [], entries.go(group.writes, tails)
+    return entries.change(group.writes, tails)
+
+
+# --- writes ----------------------------------------------------------------------------------
+
+
+def _say_records(compiled: Compiled) -> None:
+    """A run of records for each group; without names they go."""
+    words = compiled.words
+    compiled.integers.append(len(compiled.groups))
+    for group in compiled.groups:
+        names = group.shape.names or _NOTHING
+        compiled.integers += (len(names), len(group.positions), group.first)
+        words += names
+        for fields in group.fields if names else ():
+            words += fields.values()  # type: ignore[arg-type]  # pyright: ignore[reportOperatorIssue]
+
+
+def _say_commands(compiled: Compiled, new: frozenset[MappedClass]) -> None:
+    """What is seldom to be done: fields that go, and a mapper to be described."""
+    commands: list[tuple[int, tuple[Argument, ...]]] = [
+        (group.first + row, ("HDEL", *group.shape.gone))
+        for group in compiled.groups
+        if group.shape.gone
+        for row in range(len(group.positions))
+    ]
+    for each in compiled.mappers:
+        if each in new:
+            facts = (each.name, each.fingerprint, f"{each.name}:indexes", each.description)
+            commands.append((_SCHEMA, ("HSET", *facts)))
+    compiled.integers.append(len(commands))
+    for at, words in commands:
+        compiled.integers += (at, len(words) - 1)
+        compiled.words += words
+
+
+_SCHEMA = 2
+"""The position of the schema."""

@@ -1,74 +1,194 @@
-"""Index entries as Redis keeps them: a table line and a function for each kind of index.
+"""Where the entries of a mapper's indexes stand in Redis: a table line and a function each kind.
 
-`Unique` is not here: its values are claims of the plan, which the commit checks.
+Entries take a group of writes, of one mapper and changing the same fields, at a time, since that
+takes the fewest steps of Python. The entries of a `Unique` are its owners: claims of the plan,
+which the commit checks; only their key is known here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias
+import operator
+from collections.abc import Callable, Sequence
+from typing import TypeAlias, cast
 
 import attrs
 
-from redmapper.mapping.entries import key_tail
+from redmapper.mapping.columns import Record
+from redmapper.mapping.entries import EntryValues, key_tail
 from redmapper.mapping.indexes import Index, Lookup, Ordered, Unique
 from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
 from redmapper.mapping.ordering import descending
 from redmapper.strategies.lua.keys import Keyspace
+from redmapper.work.plan import EntityWrite
+
+Writes: TypeAlias = Sequence[EntityWrite]
+"""Of one mapper, changing the same fields."""
+
+Members: TypeAlias = dict[bytes, list[bytes]]
+"""Members of sets, by the key of the set."""
 
 
 @attrs.frozen
-class Structure:
-    """A Redis type that holds entries, and the commands that put one in and take one out."""
+class SortedEntries:
+    """An `Ordered`, or the listing of all keys: a member of one sorted set for each entity.
 
-    type: str
-    add: str
-    remove: str
+    A member is the encoded value, none in the listing, and the key as its tail: see `key_tail`.
+    """
 
+    key: bytes
+    value: Callable[[Record], bytes]
+    descends: bool
 
-SORTED_SET = Structure("zset", "ZADD", "ZREM")
-SET = Structure("set", "SADD", "SREM")
-HASH = Structure("hash", "HSET", "HDEL")
+    def come(self, writes: Writes, tails: list[bytes]) -> list[bytes]:
+        """The members of new entities."""
+        value = self.value
+        pairs = zip(writes, self._tails(tails), strict=True)
+        return [value(cast("Record", write.record)) + tail for write, tail in pairs]
 
-Entry: TypeAlias = tuple[bytes, bytes]
-"""A Redis key, and the member in it."""
+    def go(self, writes: Writes, tails: list[bytes]) -> list[bytes]:
+        """The members of entities that go."""
+        value = self.value
+        pairs = zip(writes, self._tails(tails), strict=True)
+        return [value(cast("Record", write.base)) + tail for write, tail in pairs]
+
+    def change(self, writes: Writes, tails: list[bytes]) -> tuple[list[bytes], list[bytes]]:
+        """Those that only the new record has come, those that only the old one has go."""
+        come, go = self.come(writes, tails), self.go(writes, tails)
+        if all(map(operator.ne, come, go)):
+            return come, go
+        moved = [pair for pair in zip(come, go, strict=True) if pair[0] != pair[1]]
+        return [after for after, _ in moved], [before for _, before in moved]
+
+    def member(self, record: Record, tail: bytes) -> bytes:
+        """The one of one entity."""
+        return self.value(record) + (descending(tail) if self.descends else tail)
+
+    def _tails(self, tails: list[bytes]) -> list[bytes]:
+        return list(map(descending, tails)) if self.descends else tails
 
 
 @attrs.frozen
-class Placement:
-    """Where the entries of one index stand: `place` says it of a value and a key."""
+class SetEntries:
+    """A `Lookup`: a set of keys for each value."""
 
-    index: MappedIndex
-    structure: Structure
-    hidden: bool
-    place: Callable[[bytes, KeyBytes], Entry]
+    head: bytes
+    values: EntryValues
+
+    def come(self, writes: Writes, added: Members) -> None:
+        """The members of new entities."""
+        head, values = self.head, self.values
+        for write in writes:
+            for value in values(cast("Record", write.record)):
+                added.setdefault(head + value, []).append(write.key)
+
+    def go(self, writes: Writes, removed: Members) -> None:
+        """The members of entities that go."""
+        head, values = self.head, self.values
+        for write in writes:
+            for value in values(cast("Record", write.base)):
+                removed.setdefault(head + value, []).append(write.key)
+
+    def change(self, writes: Writes, added: Members, removed: Members) -> None:
+        """Those that only the new record has come, those that only the old one has go."""
+        head, values = self.head, self.values
+        for write in writes:
+            before, after = values(cast("Record", write.base)), values(cast("Record", write.record))
+            if before == after:
+                continue
+            for value in after:
+                if value not in before:
+                    added.setdefault(head + value, []).append(write.key)
+            for value in before:
+                if value not in after:
+                    removed.setdefault(head + value, []).append(write.key)
+
+
+Entries: TypeAlias = "SortedEntries | SetEntries"
+
+
+@attrs.frozen
+class Affected:
+    """The entries that a write concerns, by the structure that holds them."""
+
+    sorted: tuple[SortedEntries, ...]
+    sets: tuple[SetEntries, ...]
+
+
+def _affected(entries: Sequence[Entries]) -> Affected:
+    return Affected(
+        tuple(each for each in entries if isinstance(each, SortedEntries)),
+        tuple(each for each in entries if isinstance(each, SetEntries)),
+    )
+
+
+MOST_SHAPES = 1_000
+"""Combinations of changed fields that a mapper's places are remembered for."""
 
 
 @attrs.frozen(eq=False)
-class Placements:
-    """The placements of a partition's mappers, each worked out once."""
+class MapperPlaces:
+    """Where everything of a mapper stands, each key spelled once.
 
-    keyspace: Keyspace
-    _known: dict[MappedClass, tuple[Placement, ...]] = attrs.field(factory=dict)
+    `records` is what the keys of its records begin with, `tail` makes what members of sorted sets
+    end with, `uniques` are the hashes of owners, `all` the entries that come and go with an entity.
+    """
 
-    def of(self, mapped: MappedClass) -> tuple[Placement, ...]:
-        """Those of a mapper's indexes, but for its `Unique`s."""
-        found = self._known.get(mapped)
+    records: bytes
+    tail: Callable[[KeyBytes], bytes]
+    listing: bytes
+    sequence: bytes
+    uniques: dict[MappedIndex, bytes]
+    indexes: tuple[tuple[MappedIndex, Entries], ...]
+    all: Affected
+    _affected: dict[tuple[bytes, ...], Affected] = attrs.field(factory=dict)
+
+    def affected(self, names: tuple[bytes, ...]) -> Affected:
+        """The entries that a change of these fields concerns."""
+        found = self._affected.get(names)
         if found is None:
-            found = self._known[mapped] = tuple(self._placements(mapped))
+            if len(self._affected) >= MOST_SHAPES:
+                self._affected.clear()
+            concerned = [each for index, each in self.indexes if not index.stored.isdisjoint(names)]
+            found = self._affected[names] = _affected(concerned)
         return found
 
-    def _placements(self, mapped: MappedClass) -> list[Placement]:
-        return [
-            Placement(index, structure, not index.stored.isdisjoint(mapped.hidden), place)
-            for index in mapped.indexes.values()
-            if type(index.index) in KINDS
-            for structure, place in [KINDS[type(index.index)](self.keyspace, mapped, index)]
-        ]
 
-    def listed(self, mapped: MappedClass, key: KeyBytes) -> Entry:
-        """The entry of a key in the listing of all."""
-        return self.keyspace.listing(mapped), key_tail(mapped.key.scalar)(key)
+def _no_value(_: Record) -> bytes:
+    return b""
+
+
+def _places(keyspace: Keyspace, mapped: MappedClass) -> MapperPlaces:
+    tail, listing = key_tail(mapped.key.scalar), keyspace.listing(mapped)
+    indexes = tuple(
+        (index, KINDS[type(index.index)](keyspace, mapped, index))
+        for index in mapped.indexes.values()
+        if type(index.index) in KINDS
+    )
+    listed = SortedEntries(listing, _no_value, descends=False)
+    return MapperPlaces(
+        records=keyspace.records(mapped),
+        tail=tail,
+        listing=listing,
+        sequence=keyspace.sequence(mapped),
+        uniques={index: keyspace.index(mapped, index) for index in mapped.uniques},
+        indexes=indexes,
+        all=_affected([listed, *(each for _, each in indexes)]),
+    )
+
+
+@attrs.frozen(eq=False)
+class Places:
+    """The places of a partition's mappers, each worked out once."""
+
+    keyspace: Keyspace
+    _known: dict[MappedClass, MapperPlaces] = attrs.field(factory=dict)
+
+    def of(self, mapped: MappedClass) -> MapperPlaces:
+        """Where everything of a mapper stands."""
+        found = self._known.get(mapped)
+        if found is None:
+            found = self._known[mapped] = _places(self.keyspace, mapped)
+        return found
 
 
 def tail_descends(index: MappedIndex) -> bool:
@@ -76,25 +196,16 @@ def tail_descends(index: MappedIndex) -> bool:
     return index.index.terms[-1].descending
 
 
-Kind: TypeAlias = Callable[
-    [Keyspace, MappedClass, MappedIndex], tuple[Structure, Callable[[bytes, KeyBytes], Entry]]
-]
+Kind: TypeAlias = Callable[[Keyspace, MappedClass, MappedIndex], Entries]
 
 
-def _lookup(
-    keyspace: Keyspace, mapped: MappedClass, index: MappedIndex
-) -> tuple[Structure, Callable[[bytes, KeyBytes], Entry]]:
-    head = keyspace.lookup(mapped, index, b"")
-    return SET, lambda value, key: (head + value, key)
+def _lookup(keyspace: Keyspace, mapped: MappedClass, index: MappedIndex) -> Entries:
+    return SetEntries(keyspace.lookup(mapped, index, b""), index.values)
 
 
-def _ordered(
-    keyspace: Keyspace, mapped: MappedClass, index: MappedIndex
-) -> tuple[Structure, Callable[[bytes, KeyBytes], Entry]]:
-    at, tail = keyspace.index(mapped, index), key_tail(mapped.key.scalar)
-    if tail_descends(index):
-        return SORTED_SET, lambda value, key: (at, value + descending(tail(key)))
-    return SORTED_SET, lambda value, key: (at, value + tail(key))
+def _ordered(keyspace: Keyspace, mapped: MappedClass, index: MappedIndex) -> Entries:
+    value = cast("Callable[[Record], bytes]", index.one)  # every entity has one
+    return SortedEntries(keyspace.index(mapped, index), value, tail_descends(index))
 
 
 KINDS: dict[type[Index], Kind] = {Lookup: _lookup, Ordered: _ordered}

@@ -82,7 +82,8 @@ class Reading:
             arguments += said
         command = call(FIND, list(keys), arguments)
         hidden = self._hidden([*keys, *arguments[8:]])
-        (reply,) = yield from carry(Batch("find", schema, (command,), hidden), keys)
+        batch = Batch("find", schema, (command,), lambda: hidden)
+        (reply,) = yield from carry(batch, lambda: keys)
         if reply[0] == b"schema":
             raise schema_mismatch(self.mapped)
         return reply

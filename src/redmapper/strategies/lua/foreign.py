@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 from redmapper.errors import ForeignType
 from redmapper.wire import Argument, Batch, Command, Flow, Reply
 
+Types: TypeAlias = Callable[[], Mapping[bytes, str]]
+"""Tells the type that each key must have: asked only where one has another."""
 
-def carry(batch: Batch, expected: Mapping[bytes, str]) -> Flow[list[Reply]]:
+
+def carry(batch: Batch, expected: Types) -> Flow[list[Reply]]:
     """Carry a batch; where a key has another type than `expected`, name it."""
     try:
         return (yield batch)
     except ForeignType:
-        yield from _name(batch, expected)
+        yield from _name(batch, expected())
         raise
 
 
@@ -26,7 +30,7 @@ def _name(batch: Batch, expected: Mapping[bytes, str]) -> Flow[None]:
         if reply not in (b"none", kind.encode())
     ]
     if found:
-        raise foreign_types(found, batch.hidden)
+        raise foreign_types(found, batch.hidden())
 
 
 def foreign_types(

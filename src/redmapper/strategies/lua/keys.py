@@ -8,6 +8,7 @@ Everything of one partition has one hash tag, so it lives in one slot of a Clust
     {shop}:User/by_city/...  one value of a Lookup: a set of keys
     {shop}#sequence/User     the last number given to a User
     {shop}#schema            what the partition was written with: a hash
+    {shop}#nothing           nothing, ever
     {shop}#lane/kX3...       the receipt of the last commit of a lane: a string
 
 A storage name holds neither `:` nor `/` nor `#`, so no two of these can ever be the same.
@@ -28,9 +29,19 @@ def _spelled(name: str, special: str) -> bytes:
 
 @attrs.frozen
 class Keyspace:
-    """The keys of one partition."""
+    """The keys of one partition.
+
+    `schema` is where its schema stands, and at `nothing` nothing ever does: an intersection of sets
+    with it is empty.
+    """
 
     tag: bytes
+    schema: bytes = attrs.field(
+        init=False, default=attrs.Factory(lambda self: self.tag + b"#schema", takes_self=True)
+    )
+    nothing: bytes = attrs.field(
+        init=False, default=attrs.Factory(lambda self: self.tag + b"#nothing", takes_self=True)
+    )
 
     @classmethod
     def of(cls, place: Place) -> Keyspace:
@@ -70,8 +81,3 @@ class Keyspace:
     def lane(self, lane: str) -> bytes:
         """Where the receipts of a lane stand."""
         return b"%b#lane/%b" % (self.tag, lane.encode())
-
-    @property
-    def schema(self) -> bytes:
-        """Where the schema of the partition stands."""
-        return self.tag + b"#schema"

@@ -12,15 +12,18 @@ lane's name begins with a digest of its partition, so that no other partition an
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import os
 from collections import deque
 from collections.abc import Callable
+from typing import NamedTuple
 
 import attrs
 
-LANE_SECONDS = 3600
+from redmapper.work.tokens import Tokens, letters
+
+LANE_MINUTES = 60
+"""How long a lane lives after its last commit."""
 
 
 @attrs.define
@@ -32,17 +35,13 @@ class Lane:
     written: bool = False
 
 
-@attrs.frozen
-class UnitId:
+class UnitId(NamedTuple):
     """What tells one commit from all others."""
 
     lane: str
     number: int
     second: int
     token: str
-
-    def __str__(self) -> str:
-        return f"{self.lane}.{self.number}.{self.second}.{self.token}"
 
     @classmethod
     def parse(cls, text: str) -> UnitId:
@@ -51,18 +50,9 @@ class UnitId:
         return cls(lane, int(number), int(second), token)
 
 
-def token(random: Callable[[int], bytes], size: int = 6) -> str:
-    """A random word of letters, digits, `-` and `_`: 8 characters for 6 bytes."""
-    return _letters(random(size))
-
-
-def _letters(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).decode().rstrip("=")
-
-
 def place_digest(tag: bytes) -> str:
     """What the lanes of a partition begin with: 4 characters, from its hash tag."""
-    return _letters(hashlib.blake2b(tag, digest_size=3).digest())
+    return letters(hashlib.blake2b(tag, digest_size=3).digest())
 
 
 @attrs.define(eq=False)
@@ -75,18 +65,21 @@ class Lanes:
     place: str
     random: Callable[[int], bytes]
     clock: Callable[[], float]
+    tokens: Tokens = attrs.field(
+        default=attrs.Factory(lambda lanes: Tokens(lanes.random), takes_self=True)
+    )
     free: deque[Lane] = attrs.field(factory=deque)
     process: int = attrs.field(factory=os.getpid)
 
-    def take(self) -> tuple[Lane, UnitId]:
-        """A lane that no commit is in, and the id of a unit about to go through it."""
+    def take(self) -> tuple[Lane, str]:
+        """A lane that no commit is in, and the id of a unit about to go through it, as text."""
         self._leave_parents_lanes()
         try:
             lane = self.free.pop()
         except IndexError:
-            lane = Lane(self.place + token(self.random, 9))
+            lane = Lane(self.place + letters(self.random(9)))
         lane.number += 1
-        return lane, UnitId(lane.name, lane.number, int(self.clock()), token(self.random))
+        return lane, f"{lane.name}.{lane.number}.{int(self.clock())}.{self.tokens.next()}"
 
     def give_back(self, lane: Lane) -> None:
         """After a known outcome. A lane whose commit's outcome is unknown stays out: parked."""

@@ -13,5 +13,7 @@ def _script(name: str) -> Script:
 
 
 COMMIT = _script("commit")
+COMMIT_ONE = _script("commit_one")
 FIND = _script("find")
 OUTCOME = _script("outcome")
+OWNER = _script("owner")

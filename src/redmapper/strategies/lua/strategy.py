@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import attrs
 
@@ -10,22 +11,18 @@ from redmapper.errors import CommitUnknown, ConnectionLost, StoreError, UnitTooL
 from redmapper.mapping.columns import Record
 from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
 from redmapper.mapping.registry import MapperRegistry
-from redmapper.query.planner import ByUnique
 from redmapper.query.selection import Row, Selection
-from redmapper.strategies.lua.commit import (
-    Arguments,
-    Compiled,
-    compile_plan,
-    refusals_of,
-)
-from redmapper.strategies.lua.entries import SERVED, Placements
-from redmapper.strategies.lua.find import Finder, Reading
+from redmapper.strategies.lua.calls import CommitCall, refusals_of, secrets
+from redmapper.strategies.lua.commit import compile_plan
+from redmapper.strategies.lua.commit_one import compile_one, is_one
+from redmapper.strategies.lua.entries import SERVED, Places
+from redmapper.strategies.lua.find import Finder
 from redmapper.strategies.lua.foreign import carry
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.layout import joined
-from redmapper.strategies.lua.receipts import LANE_SECONDS, Lane, Lanes, UnitId, place_digest
-from redmapper.strategies.lua.scripts import COMMIT, OUTCOME
-from redmapper.wire import Batch, Command, Flow, Reply, call
+from redmapper.strategies.lua.receipts import LANE_MINUTES, Lane, Lanes, UnitId, place_digest
+from redmapper.strategies.lua.scripts import OUTCOME, OWNER
+from redmapper.wire import Argument, Batch, Command, Flow, Reply, call
 from redmapper.work.plan import FlushPlan, Refusal
 from redmapper.work.refusals import schema_mismatch
 from redmapper.work.strategy import Capabilities, Identity, Place
@@ -50,7 +47,7 @@ class LuaIndexStrategy:
         """This strategy over one partition."""
         keyspace = Keyspace.of(place)
         lanes = Lanes(place_digest(keyspace.tag), place.random, place.clock)
-        return BoundLua(Placements(keyspace), place, lanes)
+        return BoundLua(Places(keyspace), place, lanes)
 
 
 @attrs.define(eq=False)
@@ -60,39 +57,44 @@ class BoundLua:
     `known` are the mappers whose schema the partition is known to remember.
     """
 
-    placements: Placements
+    places: Places
     place: Place
     lanes: Lanes = attrs.field(repr=False)
-    known: set[str] = attrs.field(factory=set, repr=False)
+    known: set[MappedClass] = attrs.field(factory=set, repr=False)
 
     @property
     def keyspace(self) -> Keyspace:
         """The keys of the partition."""
-        return self.placements.keyspace
+        return self.places.keyspace
 
     # --- reading ---
 
     def load(self, wanted: Sequence[Identity]) -> Flow[list[Record | None]]:
         """The records of these entities: one HGETALL each, in one round trip up to 2,000."""
         found: list[Record | None] = []
+        places, schema = self.places, self.keyspace.schema
         for start in range(0, len(wanted), LOAD_STEP):
             part = wanted[start : start + LOAD_STEP]
-            commands = tuple(
-                Command(("HGETALL", self.keyspace.record(mapped, key))) for mapped, key in part
-            )
-            expected = {self.keyspace.record(*each): "hash" for each in part}
-            replies = yield from carry(Batch("load", self.keyspace.schema, commands), expected)
+            keys = [places.of(mapped).records + key for mapped, key in part]
+            batch = Batch("load", schema, tuple([Command(("HGETALL", key)) for key in keys]))
+            replies = yield from carry(batch, partial(_all_hashes, keys))
             found += [
-                joined(reply, mapped, key)
-                for reply, (mapped, key) in zip(replies, part, strict=True)
+                joined(reply, *identity) for reply, identity in zip(replies, part, strict=True)
             ]
         return found
 
     def owner(self, mapped: MappedClass, index: MappedIndex, value: bytes) -> Flow[Row | None]:
         """The owner of a unique value, and its record."""
-        reading = Reading(self.keyspace, mapped, [ByUnique(index, (value,))])
-        step = yield from reading.step("rows", 1)
-        return step.rows[0] if step.rows else None
+        here, schema = self.places.of(mapped), self.keyspace.schema
+        keys = [schema, here.listing, here.uniques[index]]
+        command = call(OWNER, keys, [mapped.name, mapped.fingerprint, here.records, value])
+        hidden = frozenset((value,)) if index.stored & mapped.hidden else frozenset()
+        batch = Batch("owner", schema, (command,), lambda: hidden)
+        (found,) = yield from carry(batch, partial(_types_of_owner, keys))
+        if found == [b"schema"]:
+            raise schema_mismatch(mapped)
+        record = joined(found[1], mapped, found[0]) if found else None
+        return None if record is None else (found[0], record)
 
     def find(self, selection: Selection) -> Flow[list[Row]]:
         """The rows of a selection."""
@@ -115,64 +117,63 @@ class BoundLua:
         """Take numbers off a sequence: one INCRBY. Sent twice it leaves a gap."""
         key = self.keyspace.sequence(mapped)
         batch = Batch("allocate", self.keyspace.schema, (Command(("INCRBY", key, count)),))
-        (last,) = yield from carry(batch, {key: "string"})
+        (last,) = yield from carry(batch, lambda: {key: "string"})
         return int(last) - count + 1
 
     def commit(self, plan: FlushPlan) -> Flow[tuple[Refusal, ...]]:
-        """One call of `commit.lua`; a second one where the partition has forgotten its schema."""
-        violations, compiled = yield from self._attempt(plan)
+        """One call of a script; a second one where the partition has forgotten its schema."""
+        violations, called = yield from self._attempt(plan)
+        if not violations:
+            return ()
         if any(each[0] == b"unknown schema" for each in violations):
             self.known.clear()
-            violations, compiled = yield from self._attempt(plan)
+            violations, called = yield from self._attempt(plan)
         for kind, *position in violations:
             if kind == b"schema":
-                raise schema_mismatch(compiled.mappers[position[0] - 1])
-        return refusals_of(compiled, violations)
+                raise schema_mismatch(called.mappers[position[0] - 1])
+        return refusals_of(called, violations, self.places)
 
-    def _attempt(self, plan: FlushPlan) -> Flow[tuple[list[Reply], Compiled]]:
-        mappers = {write.mapped.name for write in plan.writes}
-        lane, unit = self.lanes.take()
-        new_schemas = frozenset(mappers - self.known)
-        compiled, sections = compile_plan(
-            plan, self.placements, self.keyspace.lane(lane.name), new_schemas
-        )
-        reply = yield from self._carry(lane, unit, compiled, sections)
+    def _attempt(self, plan: FlushPlan) -> Flow[tuple[list[Reply], CommitCall]]:
+        lane, unit_id = self.lanes.take()
+        called = self._compile(plan, self.keyspace.lane(lane.name))
+        reply = yield from self._carry(lane, unit_id, called)
         if reply[0] == b"superseded":
-            message = f"commit {unit} was given up by store.outcome(); nothing was written"
+            message = f"commit {unit_id} was given up by store.outcome(); nothing was written"
             raise StoreError(message)
         if reply[0] == b"applied":
-            self.known |= mappers
+            self.known.update(called.mappers)
             lane.written = True
         self.lanes.give_back(lane)
-        return reply[1:], compiled
+        return reply[1:], called
 
-    def _carry(
-        self, lane: Lane, unit: UnitId, compiled: Compiled, sections: Arguments
-    ) -> Flow[Reply]:
+    def _compile(self, plan: FlushPlan, lane: bytes) -> CommitCall:
+        new = frozenset([write.mapped for write in plan.writes]) - self.known
+        one = compile_one(plan, self.places, lane) if is_one(plan) and not new else None
+        return one or compile_plan(plan, self.places, lane, new)
+
+    def _carry(self, lane: Lane, unit_id: str, called: CommitCall) -> Flow[Reply]:
         """Send the call. Where no outcome is learned, the lane stays parked for `outcome`."""
-        arguments: Arguments = [unit.number, str(unit), LANE_SECONDS, *sections]
-        command = call(COMMIT, list(compiled.keys), arguments)
+        command = call(called.script, called.keys, [lane.number, unit_id, *called.arguments])
         if len(command.words) > MOST_WORDS:
             self.lanes.give_back(lane)
             message = (
-                f"this unit writes {len(compiled.plan.writes)} entities in {len(command.words)} "
+                f"this unit writes {len(called.plan.writes)} entities in {len(command.words)} "
                 f"words, and a server takes {MOST_WORDS} at once; commit in parts"
             )
             raise UnitTooLarge(message)
-        batch = Batch(
-            "commit", self.keyspace.schema, (command,), frozenset(compiled.hidden), receipted=True
-        )
+        hidden = partial(secrets, called.plan, self.places)
+        batch = Batch("commit", self.keyspace.schema, (command,), hidden, receipted=True)
         try:
-            (reply,) = yield from carry(batch, compiled.expected)
+            (reply,) = yield from carry(batch, called.types)
         except ConnectionLost as lost:
             if not lost.sent:
                 self.lanes.give_back(lane)
                 raise
             message = (
-                f"the link was lost while commit {unit} was under way ({lost}); "
-                f"ask store.outcome({str(unit)!r}) whether it was applied"
+                f"the link was lost while commit {unit_id} was under way ({lost}); "
+                f"ask store.outcome({unit_id!r}) whether it was applied"
             )
-            raise CommitUnknown(message, unit_id=str(unit)) from lost
+            raise CommitUnknown(message, unit_id=unit_id) from lost
         except StoreError:
             self.lanes.give_back(lane)
             raise
@@ -189,7 +190,7 @@ class BoundLua:
             message = f"commit {unit_id} was another partition's; ask the store of that one"
             raise StoreError(message)
         age = max(0, int(self.place.clock()) - unit.second)
-        arguments: Arguments = [unit.number, unit_id, LANE_SECONDS, age]
+        arguments: list[Argument] = [unit.number, unit_id, LANE_MINUTES, age]
         command = call(OUTCOME, [self.keyspace.lane(unit.lane)], arguments)
         (reply,) = yield Batch("outcome", self.keyspace.schema, (command,))
         if reply == b"unknown":
@@ -204,6 +205,14 @@ class BoundLua:
             keys = tuple(self.keyspace.lane(name) for name in lanes)
             command = Command(("DEL", *keys), len(keys))
             yield Batch("close", self.keyspace.schema, (command,))
+
+
+def _all_hashes(keys: list[bytes]) -> dict[bytes, str]:
+    return dict.fromkeys(keys, "hash")
+
+
+def _types_of_owner(keys: list[bytes]) -> dict[bytes, str]:
+    return dict(zip(keys, ("hash", "zset", "hash"), strict=True))
 
 
 def _text(reply: Reply) -> str:

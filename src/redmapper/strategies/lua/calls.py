@@ -1,0 +1,117 @@
+"""A call of a committing script: what both of them have in common, and what their answer means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import attrs
+
+from redmapper.mapping.columns import Record
+from redmapper.mapping.mapped import MappedClass
+from redmapper.strategies.lua.entries import Places, SetEntries
+from redmapper.strategies.lua.foreign import Types, foreign_types
+from redmapper.strategies.lua.layout import cut, cut_field, joined
+from redmapper.wire import Argument, Reply, Script
+from redmapper.work.plan import (
+    Absent,
+    AtFields,
+    AtVersion,
+    Check,
+    Claim,
+    EntityWrite,
+    FlushPlan,
+    Refusal,
+)
+
+
+@attrs.define(eq=False)
+class CommitCall:
+    """A call of a script for a plan.
+
+    `arguments` are all but the two of the receipt. `mappers`, `checked` and `claimed` say what
+    positions in violations mean, `types` what type each key must have.
+    """
+
+    script: Script
+    plan: FlushPlan
+    keys: list[bytes]
+    arguments: list[Argument]
+    mappers: Sequence[MappedClass]
+    checked: dict[type[Check], list[int]]
+    claimed: Sequence[Claim]
+    types: Types
+
+
+# --- what is not shown -----------------------------------------------------------------------
+
+
+def secrets(plan: FlushPlan, places: Places) -> frozenset[Argument]:
+    """The words of a plan's call that logs and messages must not show."""
+    return frozenset(word for write in plan.writes for word in _secrets(write, places))
+
+
+def _secrets(write: EntityWrite, places: Places) -> Iterator[Argument]:
+    if write.mapped.hidden:
+        yield from _secret_fields(write)
+        for record in (write.base, write.record):
+            if record is not None:
+                yield from _secret_values(write, record, places)
+
+
+def _secret_fields(write: EntityWrite) -> Iterator[Argument]:
+    """Of the hash, as they are written and as they are checked."""
+    hidden, check = write.mapped.hidden, write.check
+    checked = check.fields if isinstance(check, AtFields) else ()
+    expected = [each for name, value in checked for each in cut_field(name, value)]
+    for name, value in (*cut(write.changes, write.base).items(), *expected):
+        if value is not None and name.partition(b":")[0] in hidden:
+            yield from (value, b"=" + value)
+
+
+def _secret_values(write: EntityWrite, record: Record, places: Places) -> Iterator[Argument]:
+    """Of indexes over hidden fields."""
+    hidden = write.mapped.hidden
+    for unique in write.mapped.uniques:
+        if not unique.stored.isdisjoint(hidden):
+            yield from unique.values(record)
+    here = places.of(write.mapped)
+    for index, entries in here.indexes:
+        if index.stored.isdisjoint(hidden):
+            continue
+        if isinstance(entries, SetEntries):
+            yield from [entries.head + value for value in entries.values(record)]
+        else:
+            yield entries.member(record, here.tail(write.key))
+
+
+# --- the answer ------------------------------------------------------------------------------
+
+
+def refusals_of(called: CommitCall, violations: list[Reply], places: Places) -> tuple[Refusal, ...]:
+    """The violations of checks, as refusals; ForeignType for keys that hold something else."""
+    if not violations:
+        return ()
+    foreign = [each for each in violations if each[0] == b"foreign"]
+    if foreign:
+        found = [(called.keys[int(at) - 1], kind.decode()) for _, at, kind in foreign]
+        raise foreign_types(found, secrets(called.plan, places))
+    refusals = [_refusal(called, each) for each in violations]
+    # Checks go kind by kind and claims an index at a time; they are told in the plan's order.
+    said = {id(claim): place for place, claim in enumerate(called.plan.claims)}
+    refusals.sort(key=lambda refusal: (said.get(id(refusal.claim), -1), refusal.position))
+    return tuple(refusals)
+
+
+def _refusal(called: CommitCall, violation: Reply) -> Refusal:
+    kind, at, found = violation
+    if kind == b"taken":
+        claim = called.claimed[at - 1]
+        return Refusal(claim.position, "taken", claim=claim, owner=found)
+    position = called.checked[_CHECKED[kind]][at - 1]
+    write = called.plan.writes[position]
+    stored = joined(found, write.mapped, write.key)
+    named = "exists" if kind == b"exists" else "gone" if stored is None else "changed"
+    return Refusal(position, named, stored)
+
+
+_CHECKED: dict[bytes, type[Check]] = {b"exists": Absent, b"version": AtVersion, b"fields": AtFields}
