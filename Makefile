@@ -4,7 +4,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test lint unit integration format lock clean
+.PHONY: help demo test lint unit integration bench format lock clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -61,6 +61,23 @@ $(DEV): requirements/dev.txt requirements/server.txt pyproject.toml | $(BIN)/pyt
 	$(call install,requirements/dev.txt)
 	@touch $@ $(DEMO)
 
+# What the benchmarks compare redmapper with: each in an environment of its own.
+BENCH := $(VENV)/installed-for-benchmarks
+PEERS := .venv-bench
+PEER_STAMPS := $(PEERS)/rom/installed $(PEERS)/redis-om/installed $(PEERS)/walrus/installed
+
+$(BENCH): requirements/bench.txt $(DEV)
+	@echo "==> Installing what the benchmarks need into $(VENV): some 40 MB to download, once"
+	@$(PIP) --require-hashes --requirement $<
+	@touch $@
+
+$(PEER_STAMPS): $(PEERS)/%/installed: requirements/bench-%.txt | $(BIN)/python
+	@echo "==> Making a virtual environment for $* in $(@D)"
+	@$(BIN)/python -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip --disable-pip-version-check --no-input --quiet install \
+		--require-hashes --requirement $<
+	@touch $@
+
 # --- commands ---------------------------------------------------------------------------------
 
 help:
@@ -69,6 +86,7 @@ help:
 	@echo "make lint         style, types, and who may import whom"
 	@echo "make unit         tests that open no socket"
 	@echo "make integration  tests on every Redis and Valkey found here"
+	@echo "make bench        redmapper beside hand-written code and its peers: 10 minutes"
 	@echo "make format       lay out the code, and mend what can be mended by a tool"
 	@echo "make lock         write requirements/*.txt anew from pyproject.toml"
 	@echo "make clean        remove .venv and all that tools left behind"
@@ -98,6 +116,11 @@ integration: $(DEV)
 	@echo "==> Integration tests: on each server found, $(WORKERS) at a time"
 	@$(BIN)/pytest tests/integration -n $(WORKERS)
 
+# `make bench BENCH_OPTIONS="--workloads W1,W3"` prints a part; see benchmarks/run.py --help.
+bench: $(BENCH) $(PEER_STAMPS)
+	@echo "==> Benchmarks: without options they write docs/reference/benchmarks.md"
+	@$(BIN)/python benchmarks/run.py $(BENCH_OPTIONS)
+
 format: $(DEV)
 	@$(BIN)/ruff format
 	@$(BIN)/ruff check --fix
@@ -110,15 +133,20 @@ COMPILE := $(LOCK)/bin/uv --quiet pip compile --universal --python-version 3.11 
 
 lock:
 	$(need_python)
-	@echo "==> Writing requirements/dev.txt, demo.txt and server.txt"
+	@echo "==> Writing requirements/*.txt"
 	@"$(PYTHON)" -m venv --clear $(LOCK)
 	@$(LOCK)/bin/python -m pip --disable-pip-version-check --quiet install uv==0.13.9
 	@$(COMPILE) pyproject.toml --group dev --output-file requirements/dev.txt
 	@$(COMPILE) pyproject.toml --group demo --constraint requirements/dev.txt \
 		--output-file requirements/demo.txt
 	@$(COMPILE) --group server --output-file requirements/server.txt
+	@$(COMPILE) pyproject.toml --group bench --constraint requirements/dev.txt \
+		--output-file requirements/bench.txt
+	@for peer in rom redis-om walrus; do \
+		$(COMPILE) --group bench-$$peer --output-file requirements/bench-$$peer.txt || exit 1; \
+	done
 	@rm -rf $(LOCK)
 
 clean:
-	rm -rf $(VENV) $(LOCK) dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(LOCK) $(PEERS) dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find src tests docs benchmarks -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -27,6 +27,8 @@ from typing import Any, TypeAlias
 import attrs
 import hiredis
 import redis
+from cattrs.preconf.json import make_converter
+
 from bench import (
     NOTE,
     REGISTRY,
@@ -41,8 +43,6 @@ from bench import (
     table,
     user,
 )
-from cattrs.preconf.json import make_converter
-
 from redmapper.mapping.columns import VERSION, Record
 from redmapper.strategies.lua import layout
 from servers import Server, running

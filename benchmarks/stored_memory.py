@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bench import REGISTRY, ROUND_TRIP, Words, grown, info, run_sections, send, table, used, user
-
 from redmapper import Store
 from redmapper.mapping.ordering import key_tail_int, key_tail_text
 from redmapper.work.keys import uuid7
