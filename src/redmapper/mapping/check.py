@@ -10,7 +10,8 @@ from typing import Any
 import attrs
 
 from redmapper.errors import MappingError
-from redmapper.mapping.columns import agrees, without_none
+from redmapper.mapping.annotations import without_none
+from redmapper.mapping.columns import agrees
 from redmapper.mapping.fields import Computed, Field, Key, Queryable
 from redmapper.mapping.indexes import Index, Lookup, Ordered
 from redmapper.mapping.mapper import Declared, Mapper

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import collections.abc
-import inspect
-import sys
 import types
 import typing
 from typing import Any, TypeAlias
@@ -13,6 +11,7 @@ import attrs
 from cattrs import Converter
 
 from redmapper.errors import ValueRefused
+from redmapper.mapping.annotations import unwrapped, without_none
 from redmapper.mapping.nested import Nested
 from redmapper.mapping.scalars import Scalar, scalar_for
 
@@ -138,9 +137,9 @@ class Column:
 
 def read_kind(annotation: Any, converter: Converter) -> Kind:  # noqa: ANN401 - any annotation
     """What an annotation says about storing."""
-    plain, optional = without_none(_unwrapped(annotation))
-    if _unwrapped(plain) is not plain:  # as in `Email | None`, Email being a NewType
-        inner = read_kind(_unwrapped(plain), converter)
+    plain, optional = without_none(unwrapped(annotation))
+    if unwrapped(plain) is not plain:  # as in `Email | None`, Email being a NewType
+        inner = read_kind(unwrapped(plain), converter)
         return attrs.evolve(inner, annotation=annotation, optional=optional or inner.optional)
     scalar = _scalar(plain)
     if scalar is not None:
@@ -162,27 +161,7 @@ def _elements(annotation: Any) -> Scalar | None:  # noqa: ANN401 - any annotatio
         return None
     if origin is tuple and (len(arguments) != 2 or arguments[1] is not ...):  # noqa: PLR2004
         return None
-    return _scalar(_unwrapped(arguments[0]))
-
-
-def without_none(annotation: Any) -> tuple[Any, bool]:  # noqa: ANN401 - any annotation
-    """`T | None` as (T, True); anything else as (itself, False)."""
-    if typing.get_origin(annotation) not in (typing.Union, types.UnionType):
-        return annotation, annotation is type(None) or annotation is Any
-    arguments = typing.get_args(annotation)
-    rest = tuple(part for part in arguments if part is not type(None))
-    return (typing.Union[rest], len(rest) < len(arguments))  # noqa: UP007 - made at run time
-
-
-def _unwrapped(annotation: Any) -> Any:  # noqa: ANN401 - any annotation
-    """Without `Annotated[...]` and `NewType`, which say nothing about storing."""
-    while True:
-        if typing.get_origin(annotation) is typing.Annotated:
-            annotation = typing.get_args(annotation)[0]
-        elif isinstance(annotation, typing.NewType):
-            annotation = annotation.__supertype__
-        else:
-            return annotation
+    return _scalar(unwrapped(arguments[0]))
 
 
 def agrees(declared: Any, actual: Any, *, key: bool = False) -> bool:  # noqa: ANN401 - annotations
@@ -195,30 +174,10 @@ def agrees(declared: Any, actual: Any, *, key: bool = False) -> bool:  # noqa: A
 
 def _shape(annotation: Any) -> Any:  # noqa: ANN401 - any annotation
     """An annotation in one spelling: `List[int]` as `list[int]`, unions as sets."""
-    annotation = _unwrapped(annotation)
+    annotation = unwrapped(annotation)
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (typing.Union, types.UnionType):
         return frozenset(map(_shape, arguments))
     if origin is typing.Literal or not arguments:
         return annotation
     return (origin, *map(_shape, arguments))
-
-
-def annotation_of(domain: type, attribute: attrs.Attribute[Any]) -> Any:  # noqa: ANN401 - a type
-    """An attribute's annotation, text resolved in the module of the class that wrote it.
-
-    Raises NameError, or another error of evaluating it, when it says nothing at run time, as with
-    a name imported only for type checkers.
-    """
-    if attribute.type is None:
-        return Any
-    written_in = (
-        kind for kind in domain.__mro__ if attribute.name in inspect.get_annotations(kind)
-    )
-    owner = next(written_in, domain)
-    holder = types.SimpleNamespace(__annotations__={attribute.name: attribute.type})
-    # In the class body stand attributes too, and one may be called `date` like its type.
-    nested = {name: value for name, value in vars(owner).items() if isinstance(value, type)}
-    module = vars(sys.modules.get(owner.__module__, types.ModuleType("nowhere")))
-    hints = typing.get_type_hints(holder, globalns={**nested, **module}, include_extras=True)
-    return hints[attribute.name]

@@ -10,13 +10,14 @@ from cattrs import Converter
 from cattrs.errors import StructureHandlerNotFoundError
 
 from redmapper.errors import MappingError, NotMapped
+from redmapper.mapping.annotations import annotation_of, without_none
 from redmapper.mapping.check import (
     check_annotation,
     check_declared,
     check_indexed_kind,
     check_mapper_class,
 )
-from redmapper.mapping.columns import Column, Kind, annotation_of, read_kind, without_none
+from redmapper.mapping.columns import Column, Kind, read_kind
 from redmapper.mapping.entries import entry_values
 from redmapper.mapping.fields import Computed, Field, Key, Queryable
 from redmapper.mapping.indexes import Index

@@ -21,7 +21,8 @@ import pytest
 from cattrs import Converter
 
 from redmapper import Field, Key, Mapper, MapperRegistry, MappingError, ValueRefused
-from redmapper.mapping.columns import Column, agrees, annotation_of, read_kind
+from redmapper.mapping.annotations import annotation_of
+from redmapper.mapping.columns import Column, agrees, read_kind
 from redmapper.mapping.nested import nested_converter
 
 if typing.TYPE_CHECKING:
