@@ -63,7 +63,7 @@ def _first_fault(fault: Part, trouble: Trouble) -> tuple[Part, str] | None:
 
 
 def _parts(value: object, annotation: Any) -> Iterator[Part]:  # noqa: ANN401 - any annotation
-        inside = next((parts for kind, parts in _INSIDE if isinstance(value, kind)), _of_attributes)
+    inside = next((parts for kind, parts in _INSIDE if isinstance(value, kind)), _of_attributes)
     return inside(value, bare(annotation))
 
 
