@@ -51,14 +51,21 @@ class Kind:
 class Column:
     """One stored field: an attribute, or the value of a Computed.
 
-    `hidden` marks attributes that attrs leaves out of a repr. `norm` is the field's own.
+    `hidden` marks attributes that attrs leaves out of a repr, `veiled` those with such an attribute
+    somewhere inside. `norm` is the field's own.
     """
 
     name: str
     stored: bytes
     kind: Kind
     hidden: bool = False
+    veiled: bool = False
     norm: typing.Callable[[Any], Any] | None = None
+
+    @property
+    def secret(self) -> bool:
+        """Whether its stored bytes must not be shown."""
+        return self.hidden or self.veiled
 
     @property
     def shadow(self) -> bytes:
@@ -78,10 +85,10 @@ class Column:
             if self.kind.elements is not None:
                 return type(value)(self._normed(element) for element in value)
             return self._normed(value)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the norm is the user's
             reason = type(error).__name__ if self.hidden else f"{type(error).__name__}: {error}"
             message = f"its norm failed with {reason}"
-            raise ValueRefused(message, path=f".{self.name}") from error
+            raise ValueRefused(message, path=f".{self.name}") from (None if self.hidden else error)
 
     def _normed(self, value: Any) -> Any:  # noqa: ANN401 - any field's value
         normed = self.norm(value) if self.norm else value

@@ -139,9 +139,14 @@ class MappedClass:
     @cached_property
     def hidden(self) -> frozenset[bytes]:
         """The stored fields that logs and messages must not show."""
-        columns = [each.column for each in self.attributes] + list(self.columns.values())
-        secret = [column for column in columns if column.hidden]
+        columns = [each.column for each in (self.key.attribute, *self.attributes)]
+        secret = [column for column in columns if column.secret]
         return frozenset(name for column in secret for name in (column.stored, column.shadow))
+
+    @property
+    def hides_key(self) -> bool:
+        """Whether the key is not shown either."""
+        return self.key.attribute.column.hidden
 
     def __repr__(self) -> str:
         return f"<mapped {self.domain.__name__} by {self.mapper.__name__}>"
@@ -159,8 +164,15 @@ class MappedClass:
             key_tail(self.key.scalar)(encoded)
         except ValueRefused as refused:
             path = f"{self.domain.__name__} key"
+            if self.hides_key:
+                message = f"this {type(key).__name__} can not be the key; it is not shown"
+                raise ValueRefused(message, path=path) from None
             raise ValueRefused(refused.reason, path=path, value=key) from refused
         return encoded
+
+    def shown_key(self, key: object) -> str:
+        """A key as messages show it."""
+        return "..." if self.hides_key else shown(key)
 
     def decode_key(self, key: KeyBytes) -> Any:  # noqa: ANN401 - any key
         """The key as the domain class has it."""
@@ -171,9 +183,9 @@ class MappedClass:
         if key is None:
             return f"{self.domain.__name__}(new)"
         try:
-            title = shown(self.decode_key(key))
+            title = self.shown_key(self.decode_key(key))
         except ValueError:
-            title = shown(key)
+            title = self.shown_key(key)
         return f"{self.domain.__name__}({title})"
 
     # --- entity <-> record ---
@@ -220,13 +232,27 @@ class MappedClass:
 
     def _derive(self, entity: object, record: Record) -> None:
         for column, compute in self.computed:
-            _place(record, column.stored, _computed_bytes(column, compute, entity))
+            _place(record, column.stored, self._computed_bytes(column, compute, entity))
         for column in self.normed:
             value = column.normed(getattr(entity, column.name))
             encoded = None if value is None else column.encode(value)
             _place(record, column.shadow, None if encoded == record.get(column.stored) else encoded)
         for column in self.unsure:
             column.check_order(record)
+
+    def _computed_bytes(
+        self, column: Column, compute: Callable[[Any], Any], entity: object
+    ) -> bytes | None:
+        """The value of a Computed. It may be made of what is hidden: then errors do not tell it."""
+        try:
+            value = compute(entity)
+        except Exception as error:  # noqa: BLE001 - the function is the user's
+            reason = type(error).__name__ if self.hidden else f"{type(error).__name__}: {error}"
+            message = f"computing it failed with {reason}"
+            cause = None if self.hidden else error
+            raise ValueRefused(message, path=f".{column.name}") from cause
+        careful = attrs.evolve(column, hidden=True) if self.hidden else column
+        return None if value is None else careful.encode(value)
 
     def construct(self, record: Record, key: KeyBytes) -> Any:  # noqa: ANN401 - an entity
         """The entity, by its class's own `__init__`; CorruptRecord names what can not be read."""
@@ -245,12 +271,12 @@ class MappedClass:
             return CorruptRecord(
                 f"{self.title(key)}: {corrupt or error}; mend the record or the mapper"
             ), None
-        reason = f"{type(error).__name__}: {error}"
+        reason = type(error).__name__ if self.hidden else f"{type(error).__name__}: {error}"
         message = (
             f"{self.title(key)}: its class refuses the stored values: {reason}; "
             "mend the record or the class"
         )
-        return CorruptRecord(message), error
+        return CorruptRecord(message), None if self.hidden else error
 
     def snapshot(self, entity: object) -> Snapshot:
         """What `compare` needs to know of the entity as it is now."""
@@ -275,15 +301,6 @@ def _place(record: Record, name: bytes, value: bytes | None) -> None:
         record.pop(name, None)
     else:
         record[name] = value
-
-
-def _computed_bytes(column: Column, compute: Callable[[Any], Any], entity: object) -> bytes | None:
-    try:
-        value = compute(entity)
-    except Exception as error:
-        message = f"computing it failed with {type(error).__name__}: {error}"
-        raise ValueRefused(message, path=f".{column.name}") from error
-    return None if value is None else column.encode(value)
 
 
 def nearest_domain(domain: type, mapped: Iterable[MappedClass]) -> NotMapped:

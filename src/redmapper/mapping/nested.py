@@ -116,8 +116,8 @@ class Nested:
 
     def _refused(self, value: object, error: Exception | None) -> ValueRefused:
         if isinstance(_innermost(error), RecursionError):
-            return ValueRefused(f"{shown(value)} can not be stored: {_TOO_DEEP}", value=value)
-        reason = self.trouble(value) or f"{shown(value)}: {self._reason(value, error)}"
+            return ValueRefused(f"{self._shown(value)} can not be stored: {_TOO_DEEP}", value=value)
+        reason = self.trouble(value) or f"{self._shown(value)}: {self._reason(value, error)}"
         try:
             return refusal(value, self.annotation, reason, self._trouble_of)
         except RecursionError:
@@ -134,7 +134,7 @@ class Nested:
             encoded = self._dumped(value)
         except Exception as error:  # noqa: BLE001 - hooks of users raise what they like
             reason = f"can not be stored as JSON: {self._reason(value, error)}"
-            return self._unexpected(value) or f"{shown(said)} {reason}"
+            return self._unexpected(value) or f"{self._shown(said)} {reason}"
         try:
             again = self.decode(encoded)
             if _alike(value, again, self.converter):
@@ -144,7 +144,7 @@ class Nested:
         else:
             other = _other(said, _first(again) if of_key else again)
             reason = f"is {type(said).__name__}, and would load again as {other}"
-        return self._unexpected(value) or f"{shown(said)} {reason}"
+        return self._unexpected(value) or f"{self._shown(said)} {reason}"
 
     def _unexpected(self, value: object) -> str | None:
         """What is said of a value that is not of the annotation's type."""
@@ -159,7 +159,12 @@ class Nested:
             return refused.reason
         except TypeError:  # a protocol that says nothing at run time
             return None
-        return f"{shown(value)} is {type(value).__name__}, {kind.__name__} expected"
+        return f"{self._shown(value)} is {type(value).__name__}, {kind.__name__} expected"
+
+    def _shown(self, value: object) -> str:
+        """The value, unless it stands where objects with something hidden belong, and is none."""
+        veiled = self.secret and not attrs.has(type(value))
+        return f"this {type(value).__name__}" if veiled else shown(value)
 
     def _reason(self, value: object, error: Exception | None) -> str:
         """What went wrong; without its words where they might tell what is hidden."""

@@ -239,7 +239,7 @@ def first_corrupt(attributes: Iterable[Attribute], record: Record) -> CorruptRec
 
 
 def _corrupt(attribute: Attribute, stored: bytes, error: Exception) -> CorruptRecord:
-    if attribute.column.hidden:
+    if attribute.column.secret:
         return CorruptRecord(f"field {attribute.name!r} holds ...: {type(error).__name__}")
     reason = f"{type(error).__name__}: {error}"
     return CorruptRecord(f"field {attribute.name!r} holds {stored[:60]!r}: {reason}")

@@ -10,7 +10,7 @@ from cattrs import Converter
 from cattrs.errors import StructureHandlerNotFoundError
 
 from redmapper.errors import MappingError, NotMapped
-from redmapper.mapping.annotations import annotation_of, without_none
+from redmapper.mapping.annotations import annotation_of, hides, without_none
 from redmapper.mapping.check import (
     check_annotation,
     check_declared,
@@ -135,6 +135,7 @@ def _attribute(
         stored=attribute.name.encode(),
         kind=kind,
         hidden=attribute.repr is False,
+        veiled=hides(kind.annotation),
         norm=field.norm if isinstance(field, Field) else None,
     )
     return Attribute(

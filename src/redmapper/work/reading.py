@@ -15,7 +15,6 @@ from redmapper.errors import NotFound
 from redmapper.mapping.columns import VERSION
 from redmapper.mapping.indexes import Unique
 from redmapper.mapping.mapped import KeyBytes, MappedClass
-from redmapper.mapping.scalars import shown
 from redmapper.query.query import Asked
 from redmapper.query.selection import Row, Selection
 from redmapper.wire import Flow
@@ -128,6 +127,7 @@ class Reading:
 def not_found(mapped: MappedClass, key: object) -> NotFound:
     """The error for a key that nothing has."""
     message = (
-        f"there is no {mapped.domain.__name__} with key {shown(key)}; get() answers None instead"
+        f"there is no {mapped.domain.__name__} with key {mapped.shown_key(key)}; "
+        "get() answers None instead"
     )
     return NotFound(message, key=key)

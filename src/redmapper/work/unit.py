@@ -17,7 +17,6 @@ from typing import Any, TypeVar
 
 from redmapper.errors import ConcurrentUse, ReadOnlyUnit, UnitActive, UnitClosed, UnitError
 from redmapper.mapping.mapped import KeyBytes, MappedClass, version_of
-from redmapper.mapping.scalars import shown
 from redmapper.query.query import Asked, QueryBase
 from redmapper.wire import Flow
 from redmapper.work.changes import Change, change_of, deletion, field_changes
@@ -172,8 +171,8 @@ class UnitBase:
             raise UnitError(message)
         if mapped.key_of(new) != mapped.key_of(tracked.obj):
             message = (
-                f"replace: the new object's key is {shown(mapped.key_of(new))}, but it shall "
-                f"replace {tracked.title}; delete that, and add the new one"
+                f"replace: the new object's key is {mapped.shown_key(mapped.key_of(new))}, but it "
+                f"shall replace {tracked.title}; delete that, and add the new one"
             )
             raise UnitError(message)
 
@@ -263,7 +262,7 @@ class UnitBase:
         """What a commit would do, in the order in which objects came; without I/O."""
         self._require_active("changes")
         found = [change_of(tracked) for tracked in self._map]
-        blind = [deletion(key, mapped) for (_, key), mapped in self._map.blind.items()]
+        blind = [deletion(mapped, key) for (_, key), mapped in self._map.blind.items()]
         return [change for change in found if change is not None] + blind
 
     def version_of(self, obj: object) -> str | None:
