@@ -27,6 +27,8 @@ from redmapper.mapping.records import (
 )
 from redmapper.mapping.scalars import Scalar, shown
 
+_FROZEN = attrs.make_class("_FROZEN", (), frozen=True)
+
 KeyBytes: TypeAlias = bytes
 """A key as it is stored: the identity of an entity within its mapper."""
 
@@ -142,6 +144,18 @@ class MappedClass:
         columns = [each.column for each in (self.key.attribute, *self.attributes)]
         secret = [column for column in columns if column.secret]
         return frozenset(name for column in secret for name in (column.stored, column.shadow))
+
+    @cached_property
+    def frozen(self) -> bool:
+        """Whether the class is frozen: told by the method that attrs gives such a class."""
+        return self.domain.__setattr__ is _FROZEN.__setattr__
+
+    @cached_property
+    def key_frozen(self) -> bool:
+        """Whether an object must bring its key, because it can not be set."""
+        own = attrs.fields_dict(self.domain)[self.key.attribute.name].on_setattr
+        every = getattr(getattr(self.domain, "__attrs_props__", None), "on_setattr_hook", None)
+        return self.frozen or attrs.setters.frozen in (own, every)
 
     @property
     def hides_key(self) -> bool:

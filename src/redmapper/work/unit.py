@@ -22,7 +22,6 @@ from redmapper.wire import Flow
 from redmapper.work.changes import Change, change_of, deletion, field_changes
 from redmapper.work.flush import Flush
 from redmapper.work.identity import IdentityMap, Superseded, Tracked
-from redmapper.work.keys import is_frozen
 from redmapper.work.reading import Reading, not_found
 from redmapper.work.session import Session, UnitOptions
 
@@ -319,7 +318,7 @@ class UnitBase:
 def _overwrite(tracked: Tracked, fresh: object) -> None:
     """Give an object the attributes of a fresh one, whose `__init__` has accepted them."""
     mapped, obj = tracked.mapped, tracked.obj
-    if is_frozen(mapped, obj):
+    if mapped.frozen:
         message = f"refresh: {tracked.title} is frozen; get it in another unit"
         raise UnitError(message)
     for attribute in mapped.attributes:
