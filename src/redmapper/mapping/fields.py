@@ -8,7 +8,7 @@ parameter makes `Users.age >= "x"` an error to a type checker.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Generic, Self, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar, cast, get_args, overload
 
 from redmapper.mapping.predicates import (
     Between,
@@ -23,8 +23,19 @@ from redmapper.mapping.predicates import (
 )
 from redmapper.mapping.spelling import refuse_unknown_options
 
+if TYPE_CHECKING:
+    from collections.abc import MutableSequence, MutableSet, Sequence
+    from collections.abc import Set as AbstractSet
+
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 Element = TypeVar("Element")
+
+
+class Typed(Protocol[T_co]):
+    """What can be asked only of fields of some type, and of types derived from it."""
+
+    def _typed(self) -> T_co: ...
 
 
 class Queryable(Generic[T]):
@@ -32,6 +43,10 @@ class Queryable(Generic[T]):
 
     # `Field[int]()` tells the instance its own parameter through this attribute, after __init__.
     __orig_class__: Any
+
+    if TYPE_CHECKING:  # what `Typed` goes by
+
+        def _typed(self) -> T: ...
 
     def __new__(cls, *_: Any, **options: Any) -> Self:  # noqa: ANN401 - __init__ takes them
         """Refuse a misspelled option as every mistake in a mapper is refused."""
@@ -99,21 +114,44 @@ class Queryable(Generic[T]):
         """The field has a value."""
         return Not(IsNone(self))
 
-    def startswith(self: Queryable[str] | Queryable[str | None], prefix: str) -> Predicate:
+    def startswith(self: Typed[str | None], prefix: str) -> Predicate:
         """The text begins with the prefix; every character of it is literal."""
-        return StartsWith(self, prefix)
+        return StartsWith(cast("Queryable[Any]", self), prefix)
 
-    def has(
-        self: Queryable[list[Element]]
-        | Queryable[set[Element]]
-        | Queryable[frozenset[Element]]
-        | Queryable[tuple[Element, ...]]
-        | Queryable[list[Element] | None]
-        | Queryable[set[Element] | None]
-        | Queryable[frozenset[Element] | None]
-        | Queryable[tuple[Element, ...] | None],
-        element: Element,
-    ) -> Predicate:
+    # One for each kind of collection: joined in one union, mypy takes an element of any type.
+    @overload
+    def has(self: Queryable[list[Element]], element: Element) -> Predicate: ...
+    @overload
+    def has(self: Queryable[list[Element] | None], element: Element) -> Predicate: ...
+    @overload
+    def has(self: Queryable[set[Element]], element: Element) -> Predicate: ...
+    @overload
+    def has(self: Queryable[set[Element] | None], element: Element) -> Predicate: ...
+    @overload
+    def has(self: Queryable[frozenset[Element]], element: Element) -> Predicate: ...
+    @overload
+    def has(self: Queryable[frozenset[Element] | None], element: Element) -> Predicate: ...
+    @overload
+    def has(self: Queryable[tuple[Element, ...]], element: Element) -> Predicate: ...
+    @overload
+    def has(self: Queryable[tuple[Element, ...] | None], element: Element) -> Predicate: ...
+    @overload
+    def has(self: Queryable[Sequence[Element]], element: Element) -> Predicate: ...
+    @overload
+    def has(self: Queryable[Sequence[Element] | None], element: Element) -> Predicate: ...
+    @overload
+    def has(self: Queryable[MutableSequence[Element]], element: Element) -> Predicate: ...
+    @overload
+    def has(self: Queryable[MutableSequence[Element] | None], element: Element) -> Predicate: ...
+    @overload
+    def has(self: Queryable[AbstractSet[Element]], element: Element) -> Predicate: ...
+    @overload
+    def has(self: Queryable[AbstractSet[Element] | None], element: Element) -> Predicate: ...
+    @overload
+    def has(self: Queryable[MutableSet[Element]], element: Element) -> Predicate: ...
+    @overload
+    def has(self: Queryable[MutableSet[Element] | None], element: Element) -> Predicate: ...
+    def has(self, element: Any) -> Predicate:
         """The collection holds the element."""
         return Has(self, element)
 
