@@ -71,17 +71,29 @@ def _attribute_type(kind: type, attribute: attrs.Attribute[Any]) -> Any:  # noqa
 
 def hides(annotation: Any) -> bool:  # noqa: ANN401 - any annotation
     """Whether values of it have, however deep inside, an attribute with `repr=False`."""
-    return _hides(annotation, set())
-
-
-def _hides(annotation: Any, seen: set[type]) -> bool:  # noqa: ANN401 - any annotation
-    annotation = unwrapped(annotation)
-    if any(_hides(part, seen) for part in typing.get_args(annotation)):
-        return True
-    kind = typing.get_origin(annotation) or annotation
-    if not isinstance(kind, type) or not attrs.has(kind) or kind in seen:
-        return False
-    seen.add(kind)
-    return any(each.repr is False for each in attrs.fields(kind)) or any(
-        _hides(part, seen) for part in attribute_types(kind).values()
+    return any(
+        each.repr is False
+        for kind in kinds_in(annotation)
+        if attrs.has(kind)
+        for each in attrs.fields(kind)
     )
+
+
+def kinds_in(annotation: Any) -> frozenset[type]:  # noqa: ANN401 - any annotation
+    """Every class that an annotation names, and those that attributes of attrs classes name."""
+    found: set[type] = set()
+    _collect(annotation, found)
+    return frozenset(found)
+
+
+def _collect(annotation: Any, found: set[type]) -> None:  # noqa: ANN401 - any annotation
+    annotation = unwrapped(annotation)
+    for part in typing.get_args(annotation):
+        _collect(part, found)
+    kind = typing.get_origin(annotation) or annotation
+    if not isinstance(kind, type) or kind in found:
+        return
+    found.add(kind)
+    if attrs.has(kind):
+        for part in attribute_types(kind).values():
+            _collect(part, found)

@@ -13,7 +13,7 @@ from cattrs import Converter
 from redmapper.errors import ValueRefused
 from redmapper.mapping.annotations import unwrapped, without_none
 from redmapper.mapping.nested import Nested
-from redmapper.mapping.scalars import Scalar, scalar_for
+from redmapper.mapping.scalars import Scalar, scalar_for, shown
 
 Record: TypeAlias = dict[bytes, bytes]
 """A stored entity: field name -> stored bytes. Besides the attributes it holds, under names that
@@ -156,9 +156,41 @@ def read_kind(annotation: Any, converter: Converter) -> Kind:  # noqa: ANN401 - 
 
 def _scalar(annotation: Any) -> Scalar | None:  # noqa: ANN401 - any annotation
     if typing.get_origin(annotation) is typing.Literal:
-        kinds = {type(value) for value in typing.get_args(annotation)}
-        return scalar_for(kinds.pop()) if len(kinds) == 1 else None
+        return _literal(annotation)
     return scalar_for(annotation) if isinstance(annotation, type) else None
+
+
+def _literal(annotation: Any) -> Scalar | None:  # noqa: ANN401 - a Literal
+    """The kind of a Literal: that of its values, where they have one, and no others."""
+    values = typing.get_args(annotation)
+    kinds = {type(value) for value in values}
+    scalar = scalar_for(kinds.pop()) if len(kinds) == 1 else None
+    if scalar is None:
+        return None
+    encode, decode, order = scalar.encode, scalar.decode, scalar.order
+    known = frozenset(map(encode, values))
+
+    def encode_known(value: object) -> bytes:
+        encoded = encode(value)
+        if encoded not in known:
+            message = f"{shown(value)} is none of {', '.join(map(shown, values))}"
+            raise ValueRefused(message, value=value)
+        return encoded
+
+    def decode_known(stored: bytes) -> Any:  # noqa: ANN401 - one of the values
+        if stored not in known:
+            message = f"{shown(stored)} is none of {', '.join(map(shown, values))}"
+            raise ValueError(message)
+        return decode(stored)
+
+    def order_known(value: object) -> bytes:
+        encode_known(value)
+        return order(value)
+
+    # Its type is no class, so that nothing is done for it that takes every value of one.
+    return attrs.evolve(
+        scalar, type=annotation, encode=encode_known, decode=decode_known, order=order_known
+    )
 
 
 def _elements(annotation: Any) -> Scalar | None:  # noqa: ANN401 - any annotation

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar, cast, get_args, overload
 
+from redmapper.errors import UnsupportedQuery
 from redmapper.mapping.predicates import (
     Between,
     Compare,
@@ -21,7 +22,7 @@ from redmapper.mapping.predicates import (
     StartsWith,
     Term,
 )
-from redmapper.mapping.spelling import refuse_unknown_options
+from redmapper.mapping.spelling import check_call
 
 if TYPE_CHECKING:
     from collections.abc import MutableSequence, MutableSet, Sequence
@@ -48,9 +49,9 @@ class Queryable(Generic[T]):
 
         def _typed(self) -> T: ...
 
-    def __new__(cls, *_: Any, **options: Any) -> Self:  # noqa: ANN401 - __init__ takes them
+    def __new__(cls, *arguments: Any, **options: Any) -> Self:  # noqa: ANN401 - for __init__
         """Refuse a misspelled option as every mistake in a mapper is refused."""
-        refuse_unknown_options(cls, options)
+        check_call(cls, arguments, options)
         return super().__new__(cls)
 
     def __init__(self) -> None:
@@ -59,8 +60,9 @@ class Queryable(Generic[T]):
         self.hidden = False  # the registry knows: attrs leaves the attribute out of a repr
 
     def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-        self.owner = owner
+        if self.owner is None:  # a second mapper, or a second name, is refused by the registry
+            self.name = name
+            self.owner = owner
 
     @property
     def annotation(self) -> Any:  # noqa: ANN401 - a type, a union or a string is all of these
@@ -104,6 +106,9 @@ class Queryable(Generic[T]):
 
     def in_(self, values: Iterable[T]) -> Predicate:
         """The field has one of the values; None among them matches what has no value."""
+        if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+            message = f"{self!r}.in_({self.show(values)}): it takes several values: in_([...])"
+            raise UnsupportedQuery(message)
         return In(self, tuple(values))
 
     def is_none(self) -> Predicate:

@@ -24,6 +24,7 @@ from redmapper.mapping.records import (
     encode_by_column,
     first_corrupt,
     named,
+    refuse_unset,
 )
 from redmapper.mapping.scalars import Scalar, shown
 
@@ -223,7 +224,7 @@ class MappedClass:
             return self.codec.encode(entity)
         except ValueRefused:
             raise
-        except ValueError:  # a surrogate, or an integer too long for `%d`
+        except (ValueError, AttributeError):  # a surrogate, too long for `%d`, or not set
             return encode_by_column(list(self.attributes), entity)
 
     def compare(self, entity: object, snapshot: Snapshot, key: KeyBytes) -> FieldChanges:
@@ -232,6 +233,15 @@ class MappedClass:
             return self.codec.compare(entity, snapshot)
         except ValueRefused as refused:
             raise named(refused, self.title(key)) from refused
+        except AttributeError:
+            self._refuse_unset(entity, key)
+            raise
+
+    def _refuse_unset(self, entity: object, key: KeyBytes) -> None:
+        try:
+            refuse_unset(self.attributes, entity)
+        except ValueRefused as refused:
+            raise named(refused, self.title(key)) from None
 
     def changed_record(
         self, entity: object, base: Record, changes: FieldChanges, key: KeyBytes

@@ -218,12 +218,26 @@ def encode_by_column(attributes: list[Attribute], entity: object) -> Record:
     """What `encode` answers, field by field: for values its short cuts do not take."""
     record: Record = {}
     for attribute in attributes:
-        value, column = getattr(entity, attribute.name), attribute.column
+        value, column = _value(entity, attribute), attribute.column
         if value is not None or not column.kind.optional:
             record[column.stored] = column.encode_checked(value)
         elif not attribute.none_is_absent:
             record[b"!" + column.stored] = b""
     return record
+
+
+def _value(entity: object, attribute: Attribute) -> Any:  # noqa: ANN401 - any field's value
+    try:
+        return getattr(entity, attribute.name)
+    except AttributeError:
+        message = "it is not set; give it a value"
+        raise ValueRefused(message, path=f".{attribute.name}") from None
+
+
+def refuse_unset(attributes: Iterable[Attribute], entity: object) -> None:
+    """ValueRefused for an attribute without a value, such as one with `init=False`."""
+    for attribute in attributes:
+        _value(entity, attribute)
 
 
 def first_corrupt(attributes: Iterable[Attribute], record: Record) -> CorruptRecord | None:

@@ -61,7 +61,8 @@ def differences(base: Record, record: Record) -> FieldChanges:
 
 def is_pending(tracked: Tracked) -> bool:
     """Whether a commit would write this object."""
-    return tracked.base is None or tracked.deleted or bool(field_changes(tracked))
+    asked = tracked.base is None or tracked.deleted or tracked.over_version is not None
+    return asked or bool(field_changes(tracked))
 
 
 def change_of(tracked: Tracked) -> Change | None:
@@ -117,4 +118,4 @@ def _values(attribute: Attribute, tracked: Tracked) -> tuple[object, object]:
         return (Hidden(), Hidden())
     stored = None if tracked.base is None else tracked.base.get(attribute.column.stored)
     old = None if stored is None else attribute.column.kind.codec.decode(stored)
-    return (old, getattr(tracked.obj, attribute.name))
+    return (old, getattr(tracked.obj, attribute.name, attrs.NOTHING))

@@ -6,12 +6,12 @@ newer version, so that a commit of a change to it fails early.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import attrs
 
-from redmapper.errors import NotFound
+from redmapper.errors import NotFound, QueryError
 from redmapper.mapping.columns import VERSION
 from redmapper.mapping.indexes import Unique
 from redmapper.mapping.mapped import KeyBytes, MappedClass
@@ -36,6 +36,9 @@ class Reading:
     def get_many(self, cls: type, keys: Sequence[object]) -> Flow[list[Any]]:
         """The entities with these keys, None for the missing; one round trip for the unknown."""
         mapped = self.session.registry.mapped(cls)
+        if isinstance(keys, (str, bytes)) or not isinstance(keys, Iterable):
+            message = f"get_many takes several keys: get_many({mapped.domain.__name__}, [...])"
+            raise QueryError(message)
         encoded = [mapped.encode_key(key) for key in keys]
         unknown = [key for key in dict.fromkeys(encoded) if self._must_read(mapped, key)]
         if unknown:

@@ -15,11 +15,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from redmapper.errors import ConcurrentUse, ReadOnlyUnit, UnitActive, UnitClosed, UnitError
+from redmapper.errors import (
+    ConcurrentUse,
+    ReadOnlyUnit,
+    UnitActive,
+    UnitClosed,
+    UnitError,
+    ValueRefused,
+)
 from redmapper.mapping.mapped import KeyBytes, MappedClass, version_of
 from redmapper.query.query import Asked, QueryBase
 from redmapper.wire import Flow
-from redmapper.work.changes import Change, change_of, deletion, field_changes
+from redmapper.work.changes import Change, change_of, deletion, field_changes, is_pending
 from redmapper.work.flush import Flush
 from redmapper.work.identity import IdentityMap, Superseded, Tracked
 from redmapper.work.reading import Reading, not_found
@@ -61,7 +68,7 @@ class UnitBase:
             self._active = False
 
     def _warn_of_uncommitted(self) -> None:
-        left = len(self.changes())
+        left = len(self._map.blind) + sum(map(_is_unwritten, self._map))
         if left:
             self._session.warn(f"a unit with commit='explicit' discards {left} changes")
 
@@ -122,17 +129,21 @@ class UnitBase:
     def put(self, obj: Entity, version: str | None = None) -> Entity:
         """Write `obj` over whatever stands under its key; with `version`, only over that version.
 
-        Raises as `add` does; the commit raises Stale where the version is another.
+        Raises as `add` does, and UnitError for a version that is none, or of an object without a
+        key; the commit raises Stale where the version is another.
         """
         self._require_writable("put")
         mapped = self._session.registry.mapped_object(obj)
+        if version is not None:
+            _check_version(mapped, obj, version)
         tracked = self._map.of(obj)
         if tracked is None:
             key = self._own_key(mapped, obj)
             tracked = self._map.enter(Tracked(obj, mapped, key))
         tracked.deleted = False
-        if tracked.snapshot is None:
-            tracked.over_any, tracked.over_version = version is None, version
+        tracked.over_version = version
+        if tracked.snapshot is None:  # a loaded object is written over what was loaded
+            tracked.over_any = version is None
         return obj
 
     def _own_key(self, mapped: MappedClass, obj: object) -> KeyBytes | None:
@@ -313,6 +324,24 @@ class UnitBase:
         _overwrite(tracked, mapped.construct(record, key))
         tracked.base, tracked.newer = record, None
         tracked.snapshot = mapped.snapshot(obj)
+
+
+def _is_unwritten(tracked: Tracked) -> bool:
+    """Whether a commit would have something to do with an object, be it to refuse it."""
+    try:
+        return is_pending(tracked)
+    except ValueRefused:
+        return True
+
+
+def _check_version(mapped: MappedClass, obj: object, version: object) -> None:
+    """A version is what `version_of` answers, of something that has a key."""
+    if not isinstance(version, str) or version.encode(errors="ignore").decode() != version:
+        message = f"put(version={version!r}): a version is text, as version_of(obj) answers it"
+        raise UnitError(message)
+    if mapped.key_of(obj) is None:
+        message = f"put(version=...): this {mapped.domain.__name__} has no key to be stored under"
+        raise UnitError(message)
 
 
 def _overwrite(tracked: Tracked, fresh: object) -> None:
