@@ -182,11 +182,11 @@ def test_a_column_with_a_secret_inside_is_one():
     ("account", "path"),
     [
         (Account("Ann", wallet=Wallet([Card(OPAQUE)])), ".wallet.cards[0].pin"),
-        (Account("Ann", wallet=Wallet([Card(SECRET, "x")])), ".wallet.cards[0].number"),  # type: ignore[arg-type]
-        (Account("Ann", wallet=Wallet([{"pin": SECRET}])), ".wallet.cards[0]"),  # type: ignore[list-item]
-        (Account("Ann", wallet={"pin": SECRET}), ".wallet"),  # type: ignore[arg-type]
-        (Account("Ann", wallet=SECRET), ".wallet"),  # type: ignore[arg-type]
-        (Account("Ann", password=[SECRET]), ".password"),  # type: ignore[arg-type]
+        (Account("Ann", wallet=Wallet([Card(SECRET, "x")])), ".wallet.cards[0].number"),
+        (Account("Ann", wallet=Wallet([{"pin": SECRET}])), ".wallet.cards[0]"),
+        (Account("Ann", wallet={"pin": SECRET}), ".wallet"),
+        (Account("Ann", wallet=SECRET), ".wallet"),
+        (Account("Ann", password=[SECRET]), ".password"),
         (Account("Ann", password=f"!{SECRET}"), ".password"),
         (Account("Ann", password=SECRET), ".digits"),
     ],

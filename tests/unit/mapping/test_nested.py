@@ -239,10 +239,10 @@ def deep() -> list[Any]:
             "[0]: datetime.datetime(2024, 1, 2, 0, 0) is datetime",
         ),
         (list[Colour], ["red"], "[0]: 'red' is str, Colour expected"),
-        (list[Part], [Part(1), Part("x")], "[1].a: 'x' is str, int expected"),  # type: ignore[arg-type]
-        (list[Part], [Part(1, ["y", 5])], "[0].tags[1]: 5 is int, str expected"),  # type: ignore[list-item]
+        (list[Part], [Part(1), Part("x")], "[1].a: 'x' is str, int expected"),
+        (list[Part], [Part(1, ["y", 5])], "[0].tags[1]: 5 is int, str expected"),
         (list[Part], [5], "[0]: 5 is int, Part expected"),
-        (Part | None, Part("x"), ".a: 'x' is str, int expected"),  # type: ignore[arg-type]
+        (Part | None, Part("x"), ".a: 'x' is str, int expected"),
         (tuple[int, str], (1, 2), "[1]: 2 is int, str expected"),
         (set[int], {"x"}, "{...}: 'x' is str, int expected"),
         (dict[int, str], {"x": "y"}, ".keys(): 'x' "),
@@ -382,8 +382,8 @@ LOCKED: list[bool] = []
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (Locked("5", "hush"), ".number: '5' is str, int expected"),  # type: ignore[arg-type]
-        (Locked(5, ["hush"]), ".pin: this list can not be stored; it is not shown"),  # type: ignore[arg-type]
+        (Locked("5", "hush"), ".number: '5' is str, int expected"),
+        (Locked(5, ["hush"]), ".pin: this list can not be stored; it is not shown"),
     ],
     ids=["beside it", "itself"],
 )

@@ -970,3 +970,30 @@ def test_an_integer_key_has_a_limit():
 def test_an_entity_has_a_title(key: bytes | None, expected: str):
     """Which messages call it by."""
     assert expected == PERSON.title(key)
+
+
+# --- attributes without a value ------------------------------------------------------------------
+
+
+@attrs.define
+class Unset:
+    """One of its attributes has no value before somebody gives it one."""
+
+    name: str = ""
+    later: int = attrs.field(init=False)
+    id: int | None = None
+
+
+def test_an_attribute_that_is_not_set_is_refused():
+    """On insert and on update, by its path."""
+    mapped = mapped_of(Unset)
+    entity = Unset()
+    with pytest.raises(ValueRefused) as inserting:
+        mapped.encode(entity, b"7")
+    entity.later = 1
+    snapshot = mapped.snapshot(entity)
+    del entity.later
+    with pytest.raises(ValueRefused) as updating:
+        mapped.compare(entity, snapshot, b"7")
+    for refused in (inserting, updating):
+        assert "Unset(7).later: it is not set; give it a value" == str(refused.value)
