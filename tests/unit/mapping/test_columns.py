@@ -229,7 +229,7 @@ class Lazy:
     """One of its types is imported for type checkers only."""
 
     made: ForCheckersOnly | None = None
-    broken: typing.Nothing = None
+    broken: typing.Nothing = None  # type: ignore[name-defined]
     id: int | None = None
 
 
