@@ -276,7 +276,7 @@ class MappedClass:
             cause = None if self.hidden else error
             raise ValueRefused(message, path=f".{column.name}") from cause
         careful = attrs.evolve(column, hidden=True) if self.hidden else column
-        return None if value is None else careful.encode(value)
+        return None if value is None else careful.encode_checked(value)
 
     def construct(self, record: Record, key: KeyBytes) -> Any:  # noqa: ANN401 - an entity
         """The entity, by its class's own `__init__`; CorruptRecord names what can not be read."""

@@ -88,8 +88,15 @@ class Nested:
         """Whether something in the values is not to be shown."""
         return hides(self.annotation)
 
+    @cached_property
+    def _takes(self) -> Callable[[object], bool]:
+        """Whether a value is of the right sort, at a glance."""
+        return _sort_of(typing.get_origin(bare(self.annotation)) or bare(self.annotation))
+
     def encode(self, value: object) -> bytes:
         """The value's JSON; ValueRefused, with the path inside the value, where it has none."""
+        if not self._takes(value):
+            raise self._refused(value, None)
         try:
             return self._dumped(value)
         except Exception as error:  # noqa: BLE001 - hooks of users raise what they like
@@ -213,6 +220,25 @@ _SAME_SORT: dict[type, Callable[[object], bool]] = {
     dict: lambda value: isinstance(value, dict),
 }
 """What may stand where a collection is expected, and loads as that."""
+
+
+def _sort_of(kind: Any) -> Callable[[object], bool]:  # noqa: ANN401 - any annotation
+    """A test of values for a collection; a text has elements too, but is not a collection of them.
+
+    A comparison encodes without decoding again, so it must not take one for the other.
+    """
+    if kind in _SAME_SORT:
+        return _SAME_SORT[kind]
+    if isinstance(kind, type) and issubclass(kind, Collection) and not issubclass(kind, _TEXTS):
+        return lambda value: isinstance(value, kind) and not isinstance(value, _TEXTS)
+    return _anything
+
+
+_TEXTS = (str, bytes, bytearray)
+
+
+def _anything(_: object) -> bool:
+    return True
 
 
 def _alike_sequences(one: Any, again: Any, converter: Converter) -> bool:  # noqa: ANN401

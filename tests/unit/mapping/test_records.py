@@ -3,7 +3,7 @@
 import math
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, IntEnum
@@ -997,3 +997,45 @@ def test_an_attribute_that_is_not_set_is_refused():
         mapped.compare(entity, snapshot, b"7")
     for refused in (inserting, updating):
         assert "Unset(7).later: it is not set; give it a value" == str(refused.value)
+
+
+# --- a text in place of a collection -------------------------------------------------------------
+
+
+@attrs.define
+class Tagged:
+    """Its tags are normed and computed from."""
+
+    name: str = ""
+    tags: list[str] = attrs.field(factory=list)
+    words: Sequence[str] = ()
+    id: int | None = None
+
+
+TAGGED = mapped_of(
+    Tagged,
+    name=Field[str](),
+    tags=Field[list[str]](norm=str.casefold),
+    letters=Computed[list[str]](lambda tagged: tagged.name or []),
+)
+
+
+@pytest.mark.parametrize(("attribute", "value"), [("tags", "abc"), ("words", "abc"), ("tags", {})])
+def test_a_text_is_not_taken_for_its_characters(attribute: str, value: Any):
+    """Not even where they are what had been loaded."""
+    loaded = Tagged(tags=[*value], words=(*value,))
+    snapshot = TAGGED.snapshot(loaded)
+    setattr(loaded, attribute, value)
+    for refuse in (
+        lambda: TAGGED.compare(loaded, snapshot, b"7"),
+        lambda: TAGGED.encode(loaded, b"7"),
+        lambda: TAGGED.snapshot(loaded),
+    ):
+        with pytest.raises(ValueRefused, match=f"{attribute}: .* is (str|dict), "):
+            refuse()
+
+
+def test_a_computed_collection_is_one():
+    """What a function gives is stored as any value is."""
+    with pytest.raises(ValueRefused, match=r"Tagged\(7\)\.letters: 'Ann' is str, list expected"):
+        TAGGED.encode(Tagged("Ann"), b"7")
