@@ -128,9 +128,10 @@ def _called(mapped: MappedClass, new: Callable[[], Any]) -> Any:  # noqa: ANN401
     path = f"{mapped.mapper.__name__}.{mapped.key.attribute.name}"
     try:
         key = new()
-    except Exception as error:
-        message = f"new= failed with {type(error).__name__}: {error}"
-        raise ValueRefused(message, path=path) from error
+    except Exception as error:  # noqa: BLE001 - it is the user's
+        told = "" if mapped.hides_key else f": {error}"
+        message = f"new= failed with {type(error).__name__}{told}"
+        raise ValueRefused(message, path=path) from (None if mapped.hides_key else error)
     try:
         mapped.encode_key(key)
     except ValueRefused as refused:
