@@ -595,7 +595,11 @@ def test_what_is_to_be_called_is_a_function(body: dict[str, Any], expected: str)
     assert expected == refusal(users(**body))
 
 
-@pytest.mark.parametrize("omit", [5, None, ([],), (5,), iter(["age"])], ids=repr)
+@pytest.mark.parametrize(
+    "omit",
+    [5, None, ([],), (5,), iter(["age"])],
+    ids=["int", "None", "a list in it", "an int in it", "iterator"],
+)
 def test_omit_is_a_tuple_of_names(omit: Any):
     """Anything else is shown."""
     expected = f"Users: omit={omit!r} must be a tuple of names, such as omit=('cache',)"
