@@ -29,8 +29,9 @@ class Pending:
     """An entity that a commit will write: its object, or None for a deletion by key.
 
     `blind`: it is written over whatever stands there. `changes` are those of a loaded object's
-    fields; `encoded` is the record, but for its key, of an object that is written as a whole. `key`
-    is empty until a sequence has given one.
+    fields, `derived` is the record with them and all that is made of them; `encoded` is the record,
+    but for its key, of an object that is written as a whole. `key` is empty until a sequence has
+    given one.
     """
 
     mapped: MappedClass
@@ -39,6 +40,7 @@ class Pending:
     blind: bool = True
     changes: FieldChanges | None = None
     encoded: Record | None = None
+    derived: Record | None = None
 
     @property
     def place(self) -> tuple[str, KeyBytes]:
@@ -137,9 +139,11 @@ def _changed(
 ) -> tuple[Record, FieldChanges]:
     """The record with a loaded object's changes laid over it, and what they change."""
     mapped, key, entity = pending.mapped, pending.key, tracked.obj
-    if over is tracked.base and not mapped.derives:
-        return overlaid(over, changes), {**changes}
-    if over is not tracked.base and mapped.computed:
+    if over is tracked.base:
+        if pending.derived is None:
+            return overlaid(over, changes), {**changes}
+        return {**pending.derived}, differences_but_version(over, pending.derived)
+    if mapped.computed:
         # Somebody else's fields come in: what is computed must be computed from the mixture.
         entity = mapped.construct(overlaid(over, changes), key)
     record = mapped.changed_record(entity, over, changes, key)

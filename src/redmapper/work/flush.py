@@ -17,7 +17,7 @@ import attrs
 
 from redmapper.errors import IdentityConflict, KeyChanged, StoreError, UnitError
 from redmapper.mapping.mapped import KeyBytes, MappedClass
-from redmapper.mapping.scalars import shown
+from redmapper.mapping.records import FieldChanges
 from redmapper.wire import Flow
 from redmapper.work.changes import field_changes
 from redmapper.work.collect import Pending, Stored, is_blind, write_of
@@ -64,7 +64,7 @@ class Flush:
 
     def _check_superseded(self) -> None:
         for old in self.map.superseded.values():
-            if old.mapped.codec.compare(old.obj, old.snapshot):
+            if old.mapped.compare(old.obj, old.snapshot, old.key or b""):
                 message = (
                     f"{old.mapped.title(old.key)}: the object was changed after it was replaced; "
                     "change the one that replaced it"
@@ -104,10 +104,8 @@ class Flush:
                 found.append(_whole(each))
                 continue
             changes = field_changes(each)
-            if changes:
-                if each.mapped.key.stored in changes:
-                    raise _key_changed(each)
-                found.append(Pending(each.mapped, each.key or b"", each, is_blind(each), changes))
+            if changes or each.over_version is not None:
+                found.append(_changed(each, changes))
         found += [Pending(mapped, key) for (_, key), mapped in self.map.blind.items()]
         return found
 
@@ -202,6 +200,17 @@ class Flush:
                 tracked.settle(record)
 
 
+def _changed(tracked: Tracked, changes: FieldChanges) -> Pending:
+    """A loaded object; what is derived from it is derived now, before the server is asked."""
+    mapped, key = tracked.mapped, tracked.key or b""
+    if mapped.key.stored in changes:
+        raise _key_changed(tracked)
+    derived = None
+    if mapped.derives:
+        derived = mapped.changed_record(tracked.obj, tracked.base or {}, changes, key)
+    return Pending(mapped, key, tracked, is_blind(tracked), changes, derived=derived)
+
+
 def _whole(tracked: Tracked) -> Pending:
     """An object that goes, or is written as a whole."""
     mapped, key, blind = tracked.mapped, tracked.key, is_blind(tracked)
@@ -217,9 +226,9 @@ def _assign(pending: Pending, key: KeyBytes | None) -> None:
 
 
 def _key_changed(tracked: Tracked) -> KeyChanged:
-    now = tracked.mapped.key_of(tracked.obj)
+    now = tracked.mapped.shown_key(tracked.mapped.key_of(tracked.obj))
     message = (
-        f"the key of {tracked.title} was changed to {shown(now)}; delete the object and add one "
+        f"the key of {tracked.title} was changed to {now}; delete the object and add one "
         "with the new key"
     )
     return KeyChanged(message)
