@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import CodeType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import attrs
 
@@ -130,7 +130,7 @@ def _whole(pending: Pending, tracked: Tracked, over: Record | None) -> tuple[Rec
         encoded = mapped.encode_fields(tracked.obj, key)
     record = {**encoded, mapped.key.stored: key}
     if over is None:
-        return record, {**encoded}
+        return record, cast("FieldChanges", encoded)
     return record, differences_but_version(over, record)
 
 
