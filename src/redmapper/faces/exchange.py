@@ -48,8 +48,8 @@ def packed(batch: Batch, *, in_full: bool) -> list[bytes]:
 def ready_replies(link: Any) -> Callable[[int], list[Any]]:  # noqa: ANN401 - redis-py's connection
     """The function that takes up to so many replies which have come already, without waiting.
 
-    redis-py's own call for each reply costs twice its parsing. What it reads from the socket lies in
-    a hiredis reader, which is not public: where there is none, nothing is taken here. Nor is it
+    redis-py's own call for each reply costs twice its parsing. What it reads from the socket lies
+    in a hiredis reader, which is not public: where there is none, nothing is taken here. Nor is it
     where messages may come between the replies, which RESP3 allows.
     """
     reader = getattr(getattr(link, "_parser", None), "_reader", None)

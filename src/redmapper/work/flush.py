@@ -11,7 +11,6 @@ So a commit that fails has moved nothing in memory, and the same unit can be men
 from __future__ import annotations
 
 from collections import deque
-from typing import TypeAlias
 
 import attrs
 
@@ -20,7 +19,7 @@ from redmapper.mapping.mapped import KeyBytes, MappedClass
 from redmapper.mapping.records import FieldChanges
 from redmapper.wire import Flow
 from redmapper.work.changes import field_changes
-from redmapper.work.collect import Pending, Stored, is_blind, write_of
+from redmapper.work.collect import Pending, Stored, Written, is_blind, write_of
 from redmapper.work.identity import IdentityMap, Tracked
 from redmapper.work.keys import set_key
 from redmapper.work.plan import EntityWrite, Refusal, make_plan
@@ -29,9 +28,6 @@ from redmapper.work.session import Session
 
 BLIND_ATTEMPTS = 20
 """How often a blind write is planned anew because the record under it has moved."""
-
-Writes: TypeAlias = "list[tuple[Pending, EntityWrite]]"
-"""What is written, in the order of the plan."""
 
 
 @attrs.frozen
@@ -132,18 +128,22 @@ class Flush:
 
     def _emit(
         self, pending: list[Pending], stored: Stored
-    ) -> Flow[tuple[tuple[Refusal, ...], Writes]]:
+    ) -> Flow[tuple[tuple[Refusal, ...], Written]]:
         """Plan and carry; the refusals, and the writes in the order of the plan."""
         version = self.session.new_version()
-        made = [(each, write_of(each, stored, version)) for each in pending]
-        writes = [(each, write) for each, write in made if write is not None]
+        writes = Written()
+        for each in pending:
+            write = write_of(each, stored, version)
+            if write is not None:
+                writes.sources.append(each)
+                writes.writes.append(write)
         if not writes:
             return (), writes
         seen = _seen_newer(writes)
         if seen:
             return seen, writes
         given = self.session.keys.given(writes)
-        plan, doubles = make_plan(tuple([write for _, write in writes]), given)
+        plan, doubles = make_plan(tuple(writes.writes), given)
         if doubles:
             raise double_claims(doubles, writes)
         refusals = yield from self.session.strategy.commit(plan)
@@ -151,7 +151,7 @@ class Flush:
             self.session.keys.forget(mapped)  # the next number is above all that were given
         return refusals, writes
 
-    def _plan_again_or_raise(self, writes: Writes, refusals: tuple[Refusal, ...]) -> None:
+    def _plan_again_or_raise(self, writes: Written, refusals: tuple[Refusal, ...]) -> None:
         """Return where the next plan may succeed: a blind record has moved, a number was taken."""
         again = False
         for refusal in refusals:
@@ -166,7 +166,7 @@ class Flush:
         if not again:
             raise refused(refusals, writes)
 
-    def _finalize(self, pending: list[Pending], writes: Writes, stored: Stored) -> None:
+    def _finalize(self, pending: list[Pending], writes: Written, stored: Stored) -> None:
         for each, write in writes:
             if each.tracked is not None:
                 self._settle(each.tracked, write)
@@ -186,9 +186,9 @@ class Flush:
             self.map.track(tracked)
         tracked.settle(write.record)
 
-    def _settle_unwritten(self, pending: list[Pending], writes: Writes, stored: Stored) -> None:
+    def _settle_unwritten(self, pending: list[Pending], writes: Written, stored: Stored) -> None:
         """What was written blindly, but stood there already; or was replaced by its equal."""
-        written = {id(each) for each, _ in writes}
+        written = set(map(id, writes.sources))
         for each in pending:
             tracked = each.tracked
             if tracked is None or id(each) in written:
@@ -234,7 +234,7 @@ def _key_changed(tracked: Tracked) -> KeyChanged:
     return KeyChanged(message)
 
 
-def _seen_newer(writes: Writes) -> tuple[Refusal, ...]:
+def _seen_newer(writes: Written) -> tuple[Refusal, ...]:
     """The writes that a later reading has already shown to be stale."""
     return tuple(
         [
