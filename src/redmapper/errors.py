@@ -6,10 +6,29 @@ carries an error of redis-py: those are translated where they arise (see `faces.
 
 from __future__ import annotations
 
+import pickle
 from typing import Any, TypeAlias
 
 Fact: TypeAlias = Any
 """An entity, a key or a value: of whatever class the user has."""
+
+
+def _portable(fact: object) -> object:
+    """A fact as it survives pickling: itself, or its repr where it can not be pickled."""
+    if isinstance(fact, tuple) and any(isinstance(each, RedmapperError) for each in fact):
+        return fact  # violations, which see to themselves
+    try:
+        pickle.dumps(fact)
+    except Exception:  # noqa: BLE001 - classes of users refuse in their own ways
+        return _said(fact)
+    return fact
+
+
+def _said(fact: object) -> str:
+    try:
+        return repr(fact)
+    except Exception:  # noqa: BLE001 - it is the user's own repr
+        return f"<{type(fact).__name__}>"
 
 
 class RedmapperError(Exception):
@@ -17,6 +36,10 @@ class RedmapperError(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
+
+    def __reduce__(self) -> Any:  # noqa: ANN401 - what pickle asks
+        facts = {name: _portable(fact) for name, fact in vars(self).items()}
+        return type(self), self.args, facts
 
 
 class MappingError(RedmapperError):

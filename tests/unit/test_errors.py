@@ -3,6 +3,7 @@
 import copy
 import inspect
 import pickle
+import threading
 from typing import Any
 
 import attrs
@@ -192,3 +193,40 @@ def test_an_error_has_its_facts(error: RedmapperError, expected: dict[str, Any])
     """By these names."""
     found = {name: value for name, value in vars(error).items() if name != "violations"}
     assert expected == found
+
+
+@attrs.define
+class Locked:
+    """An entity that can not be pickled, and hides something."""
+
+    name: str
+    pin: str = attrs.field(repr=False)
+    lock: Any = attrs.field(factory=threading.Lock, repr=False)
+
+
+def test_facts_that_can_not_be_pickled_become_their_repr():
+    """What is hidden stays hidden; all else is as it was."""
+    error = Taken("m", obj=Locked("Ann", "hush"), key=7, index="by_name", value="Ann", owner=3)
+    other = Stale("n", mine=Locked("Bob", "hush"), base=Locked)
+    error.violations = other.violations = (error, other)
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+    assert ("Locked(name='Ann')", 7, 3) == (again.obj, again.key, again.owner)
+    assert again is again.violations[0]
+    assert ("Locked(name='Bob')", Locked) == (again.violations[1].mine, again.violations[1].base)
+    assert isinstance(error.obj, Locked)
+
+
+class Mute:
+    """It can neither be pickled nor printed."""
+
+    def __reduce__(self) -> Any:
+        raise TypeError
+
+    def __repr__(self) -> str:
+        raise TypeError
+
+
+def test_a_fact_without_a_repr_becomes_the_name_of_its_type():
+    """An error is on its way: nothing must stop it."""
+    again = pickle.loads(pickle.dumps(ValueRefused("m", value=Mute())))  # noqa: S301 - our own bytes
+    assert "<Mute>" == again.value

@@ -20,14 +20,16 @@ from redmapper.faces.observe import Observer
 from redmapper.mapping.registry import MapperRegistry
 from redmapper.strategies.lua.strategy import LuaIndexStrategy
 from redmapper.strategies.memory import MemoryIndexStrategy
+from redmapper.wire import Flow
 from redmapper.work.keys import KeyMaker
 from redmapper.work.retry import Retry
 from redmapper.work.session import Session, UnitOptions
-from redmapper.work.strategy import BoundStrategy, IndexStrategy, Place
+from redmapper.work.strategy import BoundStrategy, Capabilities, IndexStrategy, Place
 from redmapper.work.tokens import Tokens
 from redmapper.work.unit import UnitBase
 
 MEMORY = "memory://"
+LARGEST_PORT = 65_535
 _SCHEMES = ("redis://", "rediss://", "unix://")
 _COMMITS = ("exit", "explicit")
 _READS = ("overlaid", "stored")
@@ -61,6 +63,7 @@ def store_options(
         raise MappingError(message)
     in_memory = target is None or target == MEMORY
     chosen = strategy or (MemoryIndexStrategy() if in_memory else LuaIndexStrategy())
+    _check_strategy(chosen)
     if chosen.capabilities.server == in_memory:
         needs = "needs a server: pass its URL" if in_memory else "takes no server: pass none"
         message = f"{type(chosen).__name__} {needs}"
@@ -72,6 +75,16 @@ def store_options(
                 message = f"{index.index!r}: {type(chosen).__name__} does not serve {kind}"
                 raise MappingError(message)
     return StoreOptions(registry, chosen, namespace, observer)
+
+
+def _check_strategy(strategy: object) -> None:
+    """A strategy is an object that can say what it can do."""
+    if isinstance(strategy, type):
+        message = f"strategy={strategy.__name__} is a class; make one: {strategy.__name__}()"
+        raise MappingError(message)
+    if not isinstance(getattr(strategy, "capabilities", None), Capabilities):
+        message = f"strategy={strategy!r} is no strategy, such as LuaIndexStrategy()"
+        raise MappingError(message)
 
 
 def is_url(target: object) -> bool:
@@ -88,13 +101,35 @@ def from_url(kind: Any, url: str) -> Any:  # noqa: ANN401 - a client class, and 
     """A client of an address; MappingError, without showing its password, where it is none."""
     try:
         # RESP2: the replies of scripts are the same, and parse faster.
-        return kind.from_url(url, protocol=2)
+        client = kind.from_url(url, protocol=2)
     except ValueError:
         message = (
             "the address can not be read; write redis://user:password@localhost:6379/0, "
             "with special characters of the password percent-encoded"
         )
         raise MappingError(message) from None
+    _check_link(client.connection_pool)
+    return client
+
+
+def _check_link(pool: Any) -> None:  # noqa: ANN401 - a pool of either world
+    """Find now what redis-py would find at the first use; MappingError where it refuses."""
+    said = pool.connection_kwargs
+    try:
+        pool.connection_class(**said)  # connects to nothing, but reads its options
+    except Exception as error:  # noqa: BLE001 - it has no error of its own for them
+        reason = f": {error}" if isinstance(error, TypeError) else ""
+        message = f"the address has an option that redis-py does not take{reason}"
+        raise MappingError(message) from None
+    host, port = str(said.get("host", "")), said.get("port", 1)
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        message = f"the address names a host that can not be one: {host!r}"
+        raise MappingError(message) from None
+    if not 0 < port <= LARGEST_PORT:
+        message = f"the address has port {port}; ports are 1 to {LARGEST_PORT}"
+        raise MappingError(message)
 
 
 def check_client(client: object, wanted: type, other: type, face: str) -> None:
@@ -184,6 +219,12 @@ class StoreBase:
         if name is None:
             message = "partition(None): a partition has a name; the store itself is without one"
             raise MappingError(message)
+
+    def _outcome(self, unit_id: object) -> Flow[str]:
+        if not isinstance(unit_id, str):
+            message = f"{unit_id!r} is not the unit_id of a CommitUnknown"
+            raise StoreError(message)
+        return self._strategy.outcome(unit_id)
 
     def _retry(self, attempts: int) -> Retry:
         if attempts < 1:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import attrs
+from cattrs import Converter
 
 from redmapper.errors import MappingError
-from redmapper.mapping.columns import agrees, without_none
+from redmapper.mapping.annotations import without_none
+from redmapper.mapping.columns import agrees
 from redmapper.mapping.fields import Computed, Field, Key, Queryable
 from redmapper.mapping.indexes import Index, Lookup, Ordered
 from redmapper.mapping.mapper import Declared, Mapper
+from redmapper.mapping.records import Attribute
 from redmapper.mapping.spelling import did_you_mean
 
 CONFLICT_POLICIES = ("version", "fields", "overwrite")
 OPTIONS = ("name", "conflict", "omit")
+_NAMES = (tuple, list, set, frozenset)
 _STORAGE_NAME = re.compile(r"[\w.-]+")
 
 
@@ -27,6 +32,8 @@ def check_declared(declared: Declared) -> None:
     _check_domain(declared.domain, where)
     _check_options(declared, where)
     _check_parentheses(declared.mapper, where)
+    _check_own(declared, where)
+    _check_callables(declared, where)
     _check_key(declared, where)
     _check_names(declared, where)
     _check_omitted(declared, where)
@@ -38,6 +45,13 @@ def check_mapper_class(mapper: object) -> None:
     """A registry takes mapper classes, and nothing else."""
     if not (isinstance(mapper, type) and issubclass(mapper, Mapper) and mapper is not Mapper):
         message = f"{mapper!r} is not a mapper class; write `class Users(Mapper[User])`"
+        raise MappingError(message)
+
+
+def check_converter(converter: object) -> None:
+    """A registry takes a converter of cattrs, or none."""
+    if converter is not None and not isinstance(converter, Converter):
+        message = f"converter={converter!r} is not a cattrs Converter; make one: Converter()"
         raise MappingError(message)
 
 
@@ -74,6 +88,28 @@ def _check_parentheses(mapper: type, where: str) -> None:
             raise MappingError(message)
 
 
+def _check_own(declared: Declared, where: str) -> None:
+    """A declaration stands under one name, in one mapper and those that inherit from it."""
+    for name, value in declared.every.items():
+        if value.owner is not None and value.owner not in declared.mapper.__mro__:
+            message = f"{where}.{name}: {value!r} is another mapper's; declare one here"
+            raise MappingError(message)
+        if value.name != name:
+            message = f"{where}.{name}: it is {value!r} under another name; declare one for each"
+            raise MappingError(message)
+
+
+def _check_callables(declared: Declared, where: str) -> None:
+    options: dict[str, object] = {f"{name}: new=": key.new for name, key in declared.keys.items()}
+    options |= {f"{name}: norm=": field.norm for name, field in declared.fields.items()}
+    wanted = {said: value for said, value in options.items() if value is not None}
+    wanted |= {f"{name}:": computed.compute for name, computed in declared.computed.items()}
+    for said, value in wanted.items():
+        if not callable(value):
+            message = f"{where}.{said} {value!r} is not a function"
+            raise MappingError(message)
+
+
 def _body(mapper: type) -> Iterator[tuple[str, object]]:
     for kind in mapper.__mro__[: mapper.__mro__.index(Mapper)]:
         yield from vars(kind).items()
@@ -103,10 +139,13 @@ def _check_omitted(declared: Declared, where: str) -> None:
     if isinstance(omitted, str):
         message = f"{where}: omit={omitted!r} must be a tuple of names: omit=({omitted!r},)"
         raise MappingError(message)
+    if not isinstance(omitted, _NAMES) or not all(isinstance(name, str) for name in omitted):
+        message = f"{where}: omit={omitted!r} must be a tuple of names, such as omit=('cache',)"
+        raise MappingError(message)
     attributes = {each.name: each for each in attrs.fields(declared.domain)}
     for name in omitted:
         if name not in attributes:
-            known = did_you_mean(str(name), attributes)
+            known = did_you_mean(name, attributes)
             message = f"{where}: omit names {name!r}, which {declared.domain.__name__} lacks{known}"
             raise MappingError(message)
         if name in declared.keys or name in declared.fields:
@@ -115,6 +154,23 @@ def _check_omitted(declared: Declared, where: str) -> None:
         if attributes[name].init and attributes[name].default is attrs.NOTHING:
             message = f"{where}: {name!r} is omitted, so the class must give it a default"
             raise MappingError(message)
+
+
+def check_init(domain: Any, attributes: Iterable[Attribute], where: str) -> None:  # noqa: ANN401
+    """The class must take its attributes: loading calls it with them."""
+    names = [each.alias for each in attributes if each.init]
+    try:
+        inspect.signature(domain.__init__).bind(None, **dict.fromkeys(names))
+    except TypeError as error:
+        message = (
+            f"{where}: loading calls {domain.__name__}({', '.join(f'{name}=...' for name in names)}"
+            f"), which its own __init__ does not take ({error}); let it take them, with defaults "
+            "for all else"
+        )
+        raise MappingError(message) from None
+    if names and domain.__init__ is object.__init__:
+        message = f"{where}: {domain.__name__} has no __init__ that takes its attributes"
+        raise MappingError(message)
 
 
 def check_annotation(declared: Queryable[Any], actual: object, where: str) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import collections.abc
-import inspect
-import sys
 import types
 import typing
 from typing import Any, TypeAlias
@@ -13,8 +11,9 @@ import attrs
 from cattrs import Converter
 
 from redmapper.errors import ValueRefused
+from redmapper.mapping.annotations import unwrapped, without_none
 from redmapper.mapping.nested import Nested
-from redmapper.mapping.scalars import Scalar, scalar_for
+from redmapper.mapping.scalars import Scalar, scalar_for, shown
 
 Record: TypeAlias = dict[bytes, bytes]
 """A stored entity: field name -> stored bytes. Besides the attributes it holds, under names that
@@ -57,14 +56,21 @@ class Kind:
 class Column:
     """One stored field: an attribute, or the value of a Computed.
 
-    `hidden` marks attributes that attrs leaves out of a repr. `norm` is the field's own.
+    `hidden` marks attributes that attrs leaves out of a repr, `veiled` those with such an attribute
+    somewhere inside. `norm` is the field's own.
     """
 
     name: str
     stored: bytes
     kind: Kind
     hidden: bool = False
+    veiled: bool = False
     norm: typing.Callable[[Any], Any] | None = None
+
+    @property
+    def secret(self) -> bool:
+        """Whether its stored bytes must not be shown."""
+        return self.hidden or self.veiled
 
     @property
     def shadow(self) -> bytes:
@@ -84,10 +90,10 @@ class Column:
             if self.kind.elements is not None:
                 return type(value)(self._normed(element) for element in value)
             return self._normed(value)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the norm is the user's
             reason = type(error).__name__ if self.hidden else f"{type(error).__name__}: {error}"
             message = f"its norm failed with {reason}"
-            raise ValueRefused(message, path=f".{self.name}") from error
+            raise ValueRefused(message, path=f".{self.name}") from (None if self.hidden else error)
 
     def _normed(self, value: Any) -> Any:  # noqa: ANN401 - any field's value
         normed = self.norm(value) if self.norm else value
@@ -143,9 +149,9 @@ class Column:
 
 def read_kind(annotation: Any, converter: Converter) -> Kind:  # noqa: ANN401 - any annotation
     """What an annotation says about storing."""
-    plain, optional = without_none(_unwrapped(annotation))
-    if _unwrapped(plain) is not plain:  # as in `Email | None`, Email being a NewType
-        inner = read_kind(_unwrapped(plain), converter)
+    plain, optional = without_none(unwrapped(annotation))
+    if unwrapped(plain) is not plain:  # as in `Email | None`, Email being a NewType
+        inner = read_kind(unwrapped(plain), converter)
         return attrs.evolve(inner, annotation=annotation, optional=optional or inner.optional)
     scalar = _scalar(plain)
     if scalar is not None:
@@ -155,9 +161,41 @@ def read_kind(annotation: Any, converter: Converter) -> Kind:  # noqa: ANN401 - 
 
 def _scalar(annotation: Any) -> Scalar | None:  # noqa: ANN401 - any annotation
     if typing.get_origin(annotation) is typing.Literal:
-        kinds = {type(value) for value in typing.get_args(annotation)}
-        return scalar_for(kinds.pop()) if len(kinds) == 1 else None
+        return _literal(annotation)
     return scalar_for(annotation) if isinstance(annotation, type) else None
+
+
+def _literal(annotation: Any) -> Scalar | None:  # noqa: ANN401 - a Literal
+    """The kind of a Literal: that of its values, where they have one, and no others."""
+    values = typing.get_args(annotation)
+    kinds = {type(value) for value in values}
+    scalar = scalar_for(kinds.pop()) if len(kinds) == 1 else None
+    if scalar is None:
+        return None
+    encode, decode, order = scalar.encode, scalar.decode, scalar.order
+    known = frozenset(map(encode, values))
+
+    def encode_known(value: object) -> bytes:
+        encoded = encode(value)
+        if encoded not in known:
+            message = f"{shown(value)} is none of {', '.join(map(shown, values))}"
+            raise ValueRefused(message, value=value)
+        return encoded
+
+    def decode_known(stored: bytes) -> Any:  # noqa: ANN401 - one of the values
+        if stored not in known:
+            message = f"{shown(stored)} is none of {', '.join(map(shown, values))}"
+            raise ValueError(message)
+        return decode(stored)
+
+    def order_known(value: object) -> bytes:
+        encode_known(value)
+        return order(value)
+
+    # Its type is no class, so that nothing is done for it that takes every value of one.
+    return attrs.evolve(
+        scalar, type=annotation, encode=encode_known, decode=decode_known, order=order_known
+    )
 
 
 def _elements(annotation: Any) -> Scalar | None:  # noqa: ANN401 - any annotation
@@ -167,27 +205,7 @@ def _elements(annotation: Any) -> Scalar | None:  # noqa: ANN401 - any annotatio
         return None
     if origin is tuple and (len(arguments) != 2 or arguments[1] is not ...):  # noqa: PLR2004
         return None
-    return _scalar(_unwrapped(arguments[0]))
-
-
-def without_none(annotation: Any) -> tuple[Any, bool]:  # noqa: ANN401 - any annotation
-    """`T | None` as (T, True); anything else as (itself, False)."""
-    if typing.get_origin(annotation) not in (typing.Union, types.UnionType):
-        return annotation, annotation is type(None) or annotation is Any
-    arguments = typing.get_args(annotation)
-    rest = tuple(part for part in arguments if part is not type(None))
-    return (typing.Union[rest], len(rest) < len(arguments))  # noqa: UP007 - made at run time
-
-
-def _unwrapped(annotation: Any) -> Any:  # noqa: ANN401 - any annotation
-    """Without `Annotated[...]` and `NewType`, which say nothing about storing."""
-    while True:
-        if typing.get_origin(annotation) is typing.Annotated:
-            annotation = typing.get_args(annotation)[0]
-        elif isinstance(annotation, typing.NewType):
-            annotation = annotation.__supertype__
-        else:
-            return annotation
+    return _scalar(unwrapped(arguments[0]))
 
 
 def agrees(declared: Any, actual: Any, *, key: bool = False) -> bool:  # noqa: ANN401 - annotations
@@ -200,30 +218,10 @@ def agrees(declared: Any, actual: Any, *, key: bool = False) -> bool:  # noqa: A
 
 def _shape(annotation: Any) -> Any:  # noqa: ANN401 - any annotation
     """An annotation in one spelling: `List[int]` as `list[int]`, unions as sets."""
-    annotation = _unwrapped(annotation)
+    annotation = unwrapped(annotation)
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (typing.Union, types.UnionType):
         return frozenset(map(_shape, arguments))
     if origin is typing.Literal or not arguments:
         return annotation
     return (origin, *map(_shape, arguments))
-
-
-def annotation_of(domain: type, attribute: attrs.Attribute[Any]) -> Any:  # noqa: ANN401 - a type
-    """An attribute's annotation, text resolved in the module of the class that wrote it.
-
-    Raises NameError, or another error of evaluating it, when it says nothing at run time, as with
-    a name imported only for type checkers.
-    """
-    if attribute.type is None:
-        return Any
-    written_in = (
-        kind for kind in domain.__mro__ if attribute.name in inspect.get_annotations(kind)
-    )
-    owner = next(written_in, domain)
-    holder = types.SimpleNamespace(__annotations__={attribute.name: attribute.type})
-    # In the class body stand attributes too, and one may be called `date` like its type.
-    nested = {name: value for name, value in vars(owner).items() if isinstance(value, type)}
-    module = vars(sys.modules.get(owner.__module__, types.ModuleType("nowhere")))
-    hints = typing.get_type_hints(holder, globalns={**nested, **module}, include_extras=True)
-    return hints[attribute.name]

@@ -8,8 +8,9 @@ parameter makes `Users.age >= "x"` an error to a type checker.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Generic, Self, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar, cast, get_args, overload
 
+from redmapper.errors import UnsupportedQuery
 from redmapper.mapping.predicates import (
     Between,
     Compare,
@@ -21,10 +22,21 @@ from redmapper.mapping.predicates import (
     StartsWith,
     Term,
 )
-from redmapper.mapping.spelling import refuse_unknown_options
+from redmapper.mapping.spelling import check_call
+
+if TYPE_CHECKING:
+    from collections.abc import MutableSequence, MutableSet, Sequence
+    from collections.abc import Set as AbstractSet
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 Element = TypeVar("Element")
+
+
+class Typed(Protocol[T_co]):
+    """What can be asked only of fields of some type, and of types derived from it."""
+
+    def _typed(self) -> T_co: ...
 
 
 class Queryable(Generic[T]):
@@ -33,9 +45,13 @@ class Queryable(Generic[T]):
     # `Field[int]()` tells the instance its own parameter through this attribute, after __init__.
     __orig_class__: Any
 
-    def __new__(cls, *_: Any, **options: Any) -> Self:  # noqa: ANN401 - __init__ takes them
+    if TYPE_CHECKING:  # what `Typed` goes by
+
+        def _typed(self) -> T: ...
+
+    def __new__(cls, *arguments: Any, **options: Any) -> Self:  # noqa: ANN401 - for __init__
         """Refuse a misspelled option as every mistake in a mapper is refused."""
-        refuse_unknown_options(cls, options)
+        check_call(cls, arguments, options)
         return super().__new__(cls)
 
     def __init__(self) -> None:
@@ -44,8 +60,9 @@ class Queryable(Generic[T]):
         self.hidden = False  # the registry knows: attrs leaves the attribute out of a repr
 
     def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-        self.owner = owner
+        if self.owner is None:  # a second mapper, or a second name, is refused by the registry
+            self.name = name
+            self.owner = owner
 
     @property
     def annotation(self) -> Any:  # noqa: ANN401 - a type, a union or a string is all of these
@@ -89,6 +106,9 @@ class Queryable(Generic[T]):
 
     def in_(self, values: Iterable[T]) -> Predicate:
         """The field has one of the values; None among them matches what has no value."""
+        if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+            message = f"{self!r}.in_({self.show(values)}): it takes several values: in_([...])"
+            raise UnsupportedQuery(message)
         return In(self, tuple(values))
 
     def is_none(self) -> Predicate:
@@ -99,21 +119,44 @@ class Queryable(Generic[T]):
         """The field has a value."""
         return Not(IsNone(self))
 
-    def startswith(self: Queryable[str] | Queryable[str | None], prefix: str) -> Predicate:
+    def startswith(self: Typed[str | None], prefix: str) -> Predicate:
         """The text begins with the prefix; every character of it is literal."""
-        return StartsWith(self, prefix)
+        return StartsWith(cast("Queryable[Any]", self), prefix)
 
-    def has(
-        self: Queryable[list[Element]]
-        | Queryable[set[Element]]
-        | Queryable[frozenset[Element]]
-        | Queryable[tuple[Element, ...]]
-        | Queryable[list[Element] | None]
-        | Queryable[set[Element] | None]
-        | Queryable[frozenset[Element] | None]
-        | Queryable[tuple[Element, ...] | None],
-        element: Element,
-    ) -> Predicate:
+    # One for each kind of collection: joined in one union, mypy takes an element of any type.
+    @overload
+    def has(self: Queryable[list[Element]], element: Element) -> Predicate: ...
+    @overload
+    def has(self: Queryable[list[Element] | None], element: Element) -> Predicate: ...
+    @overload
+    def has(self: Queryable[set[Element]], element: Element) -> Predicate: ...
+    @overload
+    def has(self: Queryable[set[Element] | None], element: Element) -> Predicate: ...
+    @overload
+    def has(self: Queryable[frozenset[Element]], element: Element) -> Predicate: ...
+    @overload
+    def has(self: Queryable[frozenset[Element] | None], element: Element) -> Predicate: ...
+    @overload
+    def has(self: Queryable[tuple[Element, ...]], element: Element) -> Predicate: ...
+    @overload
+    def has(self: Queryable[tuple[Element, ...] | None], element: Element) -> Predicate: ...
+    @overload
+    def has(self: Queryable[Sequence[Element]], element: Element) -> Predicate: ...
+    @overload
+    def has(self: Queryable[Sequence[Element] | None], element: Element) -> Predicate: ...
+    @overload
+    def has(self: Queryable[MutableSequence[Element]], element: Element) -> Predicate: ...
+    @overload
+    def has(self: Queryable[MutableSequence[Element] | None], element: Element) -> Predicate: ...
+    @overload
+    def has(self: Queryable[AbstractSet[Element]], element: Element) -> Predicate: ...
+    @overload
+    def has(self: Queryable[AbstractSet[Element] | None], element: Element) -> Predicate: ...
+    @overload
+    def has(self: Queryable[MutableSet[Element]], element: Element) -> Predicate: ...
+    @overload
+    def has(self: Queryable[MutableSet[Element] | None], element: Element) -> Predicate: ...
+    def has(self, element: Any) -> Predicate:
         """The collection holds the element."""
         return Has(self, element)
 

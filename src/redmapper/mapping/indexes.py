@@ -6,7 +6,7 @@ from typing import Any, Self, TypeAlias
 
 from redmapper.mapping.fields import Queryable
 from redmapper.mapping.predicates import Term
-from redmapper.mapping.spelling import refuse_unknown_options
+from redmapper.mapping.spelling import check_call
 
 Part: TypeAlias = "Queryable[Any] | Term"
 
@@ -14,9 +14,9 @@ Part: TypeAlias = "Queryable[Any] | Term"
 class Index:
     """A declared index: its kind is its class, its name the attribute it stands under."""
 
-    def __new__(cls, *_: Any, **options: Any) -> Self:  # noqa: ANN401 - __init__ takes them
+    def __new__(cls, *arguments: Any, **options: Any) -> Self:  # noqa: ANN401 - for __init__
         """Refuse a misspelled option as every mistake in a mapper is refused."""
-        refuse_unknown_options(cls, options)
+        check_call(cls, arguments, options)
         return super().__new__(cls)
 
     def __init__(self, fields: tuple[Part, ...]) -> None:
@@ -25,8 +25,9 @@ class Index:
         self.terms = tuple(part if isinstance(part, Term) else Term(part) for part in fields)
 
     def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-        self.owner = owner
+        if self.owner is None:  # a second mapper, or a second name, is refused by the registry
+            self.name = name
+            self.owner = owner
 
     @property
     def fields(self) -> tuple[Queryable[Any], ...]:

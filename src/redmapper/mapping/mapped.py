@@ -25,8 +25,11 @@ from redmapper.mapping.records import (
     encode_by_column,
     first_corrupt,
     named,
+    refuse_unset,
 )
 from redmapper.mapping.scalars import Scalar, shown
+
+_FROZEN = attrs.make_class("_FROZEN", (), frozen=True)
 
 KeyBytes: TypeAlias = bytes
 """A key as it is stored: the identity of an entity within its mapper."""
@@ -171,8 +174,26 @@ class MappedClass:
     @cached_property
     def hidden(self) -> frozenset[bytes]:
         """The stored fields that logs and messages must not show."""
-        secret = [column for column in self.every_column if column.hidden]
+        columns = [self.key.attribute.column, *self.every_column]
+        secret = [column for column in columns if column.secret]
         return frozenset(name for column in secret for name in (column.stored, column.shadow))
+
+    @cached_property
+    def frozen(self) -> bool:
+        """Whether the class is frozen: told by the method that attrs gives such a class."""
+        return self.domain.__setattr__ is _FROZEN.__setattr__
+
+    @cached_property
+    def key_frozen(self) -> bool:
+        """Whether an object must bring its key, because it can not be set."""
+        own = attrs.fields_dict(self.domain)[self.key.attribute.name].on_setattr
+        every = getattr(getattr(self.domain, "__attrs_props__", None), "on_setattr_hook", None)
+        return self.frozen or attrs.setters.frozen in (own, every)
+
+    @property
+    def hides_key(self) -> bool:
+        """Whether the key is not shown either."""
+        return self.key.attribute.column.hidden
 
     def __repr__(self) -> str:
         return f"<mapped {self.domain.__name__} by {self.mapper.__name__}>"
@@ -192,8 +213,15 @@ class MappedClass:
             key_tail(self.key.scalar)(encoded)
         except ValueRefused as refused:
             path = f"{self.domain.__name__} key"
+            if self.hides_key:
+                message = f"this {type(key).__name__} can not be the key; it is not shown"
+                raise ValueRefused(message, path=path) from None
             raise ValueRefused(refused.reason, path=path, value=key) from refused
         return encoded
+
+    def shown_key(self, key: object) -> str:
+        """A key as messages show it."""
+        return "..." if self.hides_key else shown(key)
 
     @cached_property
     def decode_key(self) -> Callable[[KeyBytes], Any]:
@@ -205,9 +233,9 @@ class MappedClass:
         if key is None:
             return f"{self.domain.__name__}(new)"
         try:
-            title = shown(self.decode_key(key))
+            title = self.shown_key(self.decode_key(key))
         except ValueError:
-            title = shown(key)
+            title = self.shown_key(key)
         return f"{self.domain.__name__}({title})"
 
     # --- entity <-> record ---
@@ -237,7 +265,7 @@ class MappedClass:
             return self.codec.encode(entity)
         except ValueRefused:
             raise
-        except ValueError:  # a surrogate, or an integer too long for `%d`
+        except (ValueError, AttributeError):  # a surrogate, too long for `%d`, or not set
             return encode_by_column(self.attributes, entity)
 
     def compare(self, entity: object, snapshot: Snapshot, key: KeyBytes) -> FieldChanges:
@@ -246,6 +274,15 @@ class MappedClass:
             return self._compare(entity, snapshot)
         except ValueRefused as refused:
             raise named(refused, self.title(key)) from refused
+        except AttributeError:
+            self._refuse_unset(entity, key)
+            raise
+
+    def _refuse_unset(self, entity: object, key: KeyBytes) -> None:
+        try:
+            refuse_unset(self.attributes, entity)
+        except ValueRefused as refused:
+            raise named(refused, self.title(key)) from None
 
     def _compare(self, entity: object, snapshot: Snapshot) -> FieldChanges:
         try:
@@ -269,13 +306,27 @@ class MappedClass:
 
     def _derive(self, entity: object, record: Record) -> None:
         for column, compute in self.computed:
-            _place(record, column.stored, _computed_bytes(column, compute, entity))
+            _place(record, column.stored, self._computed_bytes(column, compute, entity))
         for column in self.normed:
             value = column.normed(getattr(entity, column.name))
             encoded = None if value is None else column.encode(value)
             _place(record, column.shadow, None if encoded == record.get(column.stored) else encoded)
         for column in self.unsure:
             column.check_order(record)
+
+    def _computed_bytes(
+        self, column: Column, compute: Callable[[Any], Any], entity: object
+    ) -> bytes | None:
+        """The value of a Computed. It may be made of what is hidden: then errors do not tell it."""
+        try:
+            value = compute(entity)
+        except Exception as error:  # noqa: BLE001 - the function is the user's
+            reason = type(error).__name__ if self.hidden else f"{type(error).__name__}: {error}"
+            message = f"computing it failed with {reason}"
+            cause = None if self.hidden else error
+            raise ValueRefused(message, path=f".{column.name}") from cause
+        careful = attrs.evolve(column, hidden=True) if self.hidden else column
+        return None if value is None else careful.encode_checked(value)
 
     def construct(self, record: Record, key: KeyBytes) -> Any:  # noqa: ANN401 - an entity
         """The entity, by its class's own `__init__`; CorruptRecord names what can not be read."""
@@ -294,12 +345,12 @@ class MappedClass:
             return CorruptRecord(
                 f"{self.title(key)}: {corrupt or error}; mend the record or the mapper"
             ), None
-        reason = f"{type(error).__name__}: {error}"
+        reason = type(error).__name__ if self.hidden else f"{type(error).__name__}: {error}"
         message = (
             f"{self.title(key)}: its class refuses the stored values: {reason}; "
             "mend the record or the class"
         )
-        return CorruptRecord(message), error
+        return CorruptRecord(message), None if self.hidden else error
 
     @cached_property
     def snapshot(self) -> Callable[[Any], Snapshot]:
@@ -337,15 +388,6 @@ def _place(record: Record, name: bytes, value: bytes | None) -> None:
         record.pop(name, None)
     else:
         record[name] = value
-
-
-def _computed_bytes(column: Column, compute: Callable[[Any], Any], entity: object) -> bytes | None:
-    try:
-        value = compute(entity)
-    except Exception as error:
-        message = f"computing it failed with {type(error).__name__}: {error}"
-        raise ValueRefused(message, path=f".{column.name}") from error
-    return None if value is None else column.encode(value)
 
 
 def nearest_domain(domain: type, mapped: Iterable[MappedClass]) -> NotMapped:

@@ -6,7 +6,7 @@ mapper is the registry's work; its class keywords are only kept here.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
+from typing import Any, ClassVar, Generic, TypeVar, cast, get_args, get_origin
 
 import attrs
 
@@ -16,7 +16,18 @@ from redmapper.mapping.indexes import Index
 Domain = TypeVar("Domain")
 
 
-class Mapper(Generic[Domain]):
+class _Readable(type):
+    """The class of mappers, which only says how they print."""
+
+    def __repr__(cls) -> str:
+        declared = read_mapper(cast("type[Mapper[Any]]", cls))
+        if declared.domain is None:  # `Mapper` itself, or one that does not say
+            return super().__repr__()
+        domain = getattr(declared.domain, "__name__", declared.domain)
+        return f"<mapper {cls.__name__} of {domain}: {', '.join(declared.every) or 'nothing yet'}>"
+
+
+class Mapper(Generic[Domain], metaclass=_Readable):
     """Describes how the entities of a domain class are stored.
 
     Class keywords: `name` (the storage name; default: the domain class's own), `conflict`
@@ -43,6 +54,11 @@ class Declared:
     fields: dict[str, Field[Any]]
     computed: dict[str, Computed[Any]]
     indexes: dict[str, Index]
+
+    @property
+    def every(self) -> dict[str, Key[Any] | Field[Any] | Computed[Any] | Index]:
+        """All of them, by the names they stand under."""
+        return {**self.keys, **self.fields, **self.computed, **self.indexes}
 
 
 def read_mapper(mapper: type[Mapper[Any]]) -> Declared:

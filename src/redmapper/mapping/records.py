@@ -248,7 +248,7 @@ def encode_by_column(attributes: Iterable[Attribute], entity: object) -> Record:
     """What `encode` answers, field by field: for values its short cuts do not take."""
     record: Record = {}
     for attribute in attributes:
-        value, column = getattr(entity, attribute.name), attribute.column
+        value, column = _value(entity, attribute), attribute.column
         if value is not None or not column.kind.optional:
             record[column.stored] = column.encode_checked(value)
         elif not attribute.none_is_absent:
@@ -272,6 +272,20 @@ def compare_by_column(
     return changes
 
 
+def _value(entity: object, attribute: Attribute) -> Any:  # noqa: ANN401 - any field's value
+    try:
+        return getattr(entity, attribute.name)
+    except AttributeError:
+        message = "it is not set; give it a value"
+        raise ValueRefused(message, path=f".{attribute.name}") from None
+
+
+def refuse_unset(attributes: Iterable[Attribute], entity: object) -> None:
+    """ValueRefused for an attribute without a value, such as one with `init=False`."""
+    for attribute in attributes:
+        _value(entity, attribute)
+
+
 def first_corrupt(attributes: Iterable[Attribute], record: Record) -> CorruptRecord | None:
     """What is wrong with a record that `construct` could not read; None if it is not a field."""
     for attribute in attributes:
@@ -285,7 +299,7 @@ def first_corrupt(attributes: Iterable[Attribute], record: Record) -> CorruptRec
 
 
 def _corrupt(attribute: Attribute, stored: bytes, error: Exception) -> CorruptRecord:
-    if attribute.column.hidden:
+    if attribute.column.secret:
         return CorruptRecord(f"field {attribute.name!r} holds ...: {type(error).__name__}")
     reason = f"{type(error).__name__}: {error}"
     return CorruptRecord(f"field {attribute.name!r} holds {stored[:60]!r}: {reason}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import Enum
 from typing import Any, TypeVar
 
 import attrs
@@ -10,13 +11,16 @@ from cattrs import Converter
 from cattrs.errors import StructureHandlerNotFoundError
 
 from redmapper.errors import MappingError, NotMapped
+from redmapper.mapping.annotations import annotation_of, hides, kinds_in, without_none
 from redmapper.mapping.check import (
     check_annotation,
+    check_converter,
     check_declared,
     check_indexed_kind,
+    check_init,
     check_mapper_class,
 )
-from redmapper.mapping.columns import Column, Kind, annotation_of, read_kind, without_none
+from redmapper.mapping.columns import Column, Kind, read_kind
 from redmapper.mapping.entries import entry_values
 from redmapper.mapping.fields import Computed, Field, Key, Queryable
 from redmapper.mapping.indexes import Index
@@ -24,6 +28,7 @@ from redmapper.mapping.mapped import KeyColumn, MappedClass, MappedIndex, neares
 from redmapper.mapping.mapper import Declared, Mapper, read_mapper
 from redmapper.mapping.nested import Nested, nested_converter
 from redmapper.mapping.records import Attribute, generate_codec
+from redmapper.mapping.scalars import scalar_for
 
 Domain = TypeVar("Domain")
 
@@ -36,6 +41,7 @@ class MapperRegistry:
     """
 
     def __init__(self, *mappers: type[Mapper[Any]], converter: Converter | None = None) -> None:
+        check_converter(converter)
         nested = nested_converter(converter)
         self._by_class: dict[type, MappedClass] = {}
         names: dict[str, MappedClass] = {}
@@ -98,6 +104,7 @@ def _compile(declared: Declared, converter: Converter) -> MappedClass:
         for each in attrs.fields(declared.domain)
         if each.name not in omitted
     }
+    check_init(declared.domain, attributes.values(), declared.mapper.__name__)
     key = _key(next(iter(declared.keys.values())), attributes, declared)
     stored = [each for name, each in attributes.items() if name != key.attribute.name]
     computed = {
@@ -134,6 +141,7 @@ def _attribute(
         stored=attribute.name.encode(),
         kind=kind,
         hidden=attribute.repr is False,
+        veiled=hides(kind.annotation),
         norm=field.norm if isinstance(field, Field) else None,
     )
     return Attribute(
@@ -183,7 +191,23 @@ def _storable(annotation: object, converter: Converter, title: str) -> Kind:
                 "and pass MapperRegistry(..., converter=converter), or omit the attribute"
             )
             raise MappingError(message) from error
+        for inside in kinds_in(annotation):
+            _check_enum(inside, converter, title)
     return kind
+
+
+def _check_enum(kind: type, converter: Converter, title: str) -> None:
+    """An Enum without a scalar type of its own is stored as JSON, which takes not every value."""
+    if not issubclass(kind, Enum) or scalar_for(kind) is not None:
+        return
+    for member in kind.__members__.values():
+        trouble = Nested(kind, converter).trouble(member)
+        if trouble is not None:
+            message = (
+                f"{title}: {kind.__name__} can not be stored ({trouble}); "
+                "give its members values of one scalar type"
+            )
+            raise MappingError(message)
 
 
 def _key(key: Key[Any], attributes: dict[str, Attribute], declared: Declared) -> KeyColumn:

@@ -82,13 +82,16 @@ def encode_value(asked: object, column: Column, scalar: Scalar, value: object) -
         message = f"`{asked!r}`, {column.name}: {_reason(column, refused)}"
         raise UnsupportedQuery(message) from (None if column.hidden else refused)
     except Exception as error:  # noqa: BLE001 - the norm is the user's
-        reason = type(error).__name__ if column.hidden else f"{type(error).__name__}: {error}"
-        message = f"`{asked!r}`, {column.name}: {reason}"
-        raise UnsupportedQuery(message) from (None if column.hidden else error)
+        raise _norm_failed(asked, column, error) from (None if column.hidden else error)
 
 
 def _reason(column: Column, refused: ValueRefused) -> str:
     return "the value does not fit; it is not shown" if column.hidden else refused.reason
+
+
+def _norm_failed(asked: object, column: Column, error: Exception) -> UnsupportedQuery:
+    reason = type(error).__name__ if column.hidden else f"{type(error).__name__}: {error}"
+    return UnsupportedQuery(f"`{asked!r}`, {column.name}: {reason}")
 
 
 def _present(scalar: Scalar) -> Span:
@@ -141,12 +144,14 @@ def _starts_with(predicate: Any, column: Column, scalar: Scalar) -> Spans:  # no
     if scalar.type is not str or not isinstance(predicate.prefix, str):
         message = f"`{predicate!r}`: startswith is for text fields and takes text"
         raise UnsupportedQuery(message)
-    prefix = column.norm(predicate.prefix) if column.norm else predicate.prefix
     try:
+        prefix = column.norm(predicate.prefix) if column.norm else predicate.prefix
         return (Span(*prefix_bounds(prefix)),)
     except ValueRefused as refused:
         message = f"`{predicate!r}`: {_reason(column, refused)}"
         raise UnsupportedQuery(message) from (None if column.hidden else refused)
+    except Exception as error:  # noqa: BLE001 - the norm is the user's
+        raise _norm_failed(predicate, column, error) from (None if column.hidden else error)
 
 
 _SPANS: dict[type[Predicate], Callable[[Any, Column, Scalar], Spans]] = {

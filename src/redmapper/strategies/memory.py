@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import attrs
 
+from redmapper.errors import StoreError
 from redmapper.mapping.columns import VERSION, Record
 from redmapper.mapping.indexes import Lookup, Ordered, Unique
 from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex, overlaid
@@ -117,9 +118,11 @@ class BoundMemory:
         """All of the plan, or nothing."""
         return _answer(lambda: self._commit(plan))
 
-    def outcome(self, unit_id: str) -> Flow[str]:  # noqa: ARG002 - the contract of strategies
-        """No commit in memory is ever of unknown outcome."""
-        return _answer(lambda: "not applied")
+    def outcome(self, unit_id: str) -> Flow[str]:
+        """No commit in memory is ever of unknown outcome, so no unit id comes from here."""
+        message = f"{unit_id!r} is not the unit_id of a CommitUnknown of this store"
+        raise StoreError(message)
+        yield  # makes this a flow
 
     def close(self) -> Flow[None]:
         """Nothing is kept for commits in flight."""

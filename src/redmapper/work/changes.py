@@ -7,7 +7,7 @@ from typing import Any
 import attrs
 
 from redmapper.mapping.columns import VERSION, Record
-from redmapper.mapping.mapped import KeyBytes, differences
+from redmapper.mapping.mapped import KeyBytes, MappedClass, differences
 from redmapper.mapping.records import Attribute, FieldChanges
 from redmapper.work.identity import Tracked
 
@@ -27,7 +27,7 @@ class Change:
     Attributes:
         kind: "insert", "update", "put" (which of the two the server decides) or "delete".
         obj: the object, or None for a deletion by key.
-        key: its key, or None where a sequence will give it.
+        key: its key, or None where a sequence will give it; a hidden one shows as `...`.
         base: the entity as it was loaded, or None.
         fields: attribute name -> (old, new), old being None in an insert. Hidden ones show `...`.
     """
@@ -58,7 +58,8 @@ def differences_but_version(base: Record, record: Record) -> FieldChanges:
 
 def is_pending(tracked: Tracked) -> bool:
     """Whether a commit would write this object."""
-    return tracked.base is None or tracked.deleted or bool(field_changes(tracked))
+    asked = tracked.base is None or tracked.deleted or tracked.over_version is not None
+    return asked or bool(field_changes(tracked))
 
 
 def change_of(tracked: Tracked) -> Change | None:
@@ -69,15 +70,19 @@ def change_of(tracked: Tracked) -> Change | None:
     return Change(
         kind=kind,
         obj=tracked.obj,
-        key=tracked.mapped.key_of(tracked.obj),
+        key=_key(tracked.mapped, tracked.mapped.key_of(tracked.obj)),
         base=_base_entity(tracked),
         fields={} if kind == "delete" else _fields(tracked),
     )
 
 
-def deletion(tracked_key: KeyBytes, decode: Any) -> Change:  # noqa: ANN401 - a mapped class
+def deletion(mapped: MappedClass, key: KeyBytes) -> Change:
     """The change of a deletion by key."""
-    return Change("delete", None, decode.decode_key(tracked_key), None, {})
+    return Change("delete", None, _key(mapped, mapped.decode_key(key)), None, {})
+
+
+def _key(mapped: MappedClass, key: object) -> object:
+    return Hidden() if mapped.hides_key and key is not None else key
 
 
 def _kind(tracked: Tracked) -> str | None:
@@ -110,4 +115,4 @@ def _values(attribute: Attribute, tracked: Tracked) -> tuple[object, object]:
         return (Hidden(), Hidden())
     stored = None if tracked.base is None else tracked.base.get(attribute.column.stored)
     old = None if stored is None else attribute.column.kind.codec.decode(stored)
-    return (old, getattr(tracked.obj, attribute.name))
+    return (old, getattr(tracked.obj, attribute.name, attrs.NOTHING))

@@ -7,9 +7,10 @@ whatever stands there; the commit reads that first, and again when it has moved 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from types import CodeType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import attrs
 
@@ -29,8 +30,9 @@ class Pending:
     """An entity that a commit will write: its object, or None for a deletion by key.
 
     `blind`: it is written over whatever stands there. `changes` are those of a loaded object's
-    fields; `encoded` is the record, but for its key, of an object that is written as a whole. `key`
-    is empty until a sequence has given one.
+    fields, `derived` is the record with them and all that is made of them; `encoded` is the record,
+    but for its key, of an object that is written as a whole. `key` is empty until a sequence has
+    given one.
     """
 
     mapped: MappedClass
@@ -39,6 +41,7 @@ class Pending:
     blind: bool = True
     changes: FieldChanges | None = None
     encoded: Record | None = None
+    derived: Record | None = None
 
     @property
     def place(self) -> tuple[str, KeyBytes]:
@@ -49,6 +52,27 @@ class Pending:
     def waits(self) -> bool:
         """Whether a sequence must give it a key."""
         return self.tracked is not None and self.tracked.identity is None
+
+
+class Written(Sequence[tuple[Pending, EntityWrite]]):
+    """What is pending and shall be written, with the writes, in the order of the plan.
+
+    Two lists rather than one of pairs: a commit of a thousand entities should leave little for the
+    garbage collector to look at.
+    """
+
+    def __init__(self) -> None:
+        self.sources: list[Pending] = []
+        self.writes: list[EntityWrite] = []
+
+    def __getitem__(self, position: int) -> tuple[Pending, EntityWrite]:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride] - no slices
+        return self.sources[position], self.writes[position]
+
+    def __len__(self) -> int:
+        return len(self.writes)
+
+    def __iter__(self) -> Iterator[tuple[Pending, EntityWrite]]:
+        return zip(self.sources, self.writes, strict=True)
 
 
 def is_blind(tracked: Tracked) -> bool:
@@ -83,7 +107,7 @@ def _plain_change(
     """What comes of all that is below for most changes: nothing derived, checked by version."""
     record = overlaid(base, changes)
     record[VERSION] = version
-    check = AtVersion(base.get(VERSION, b""))
+    check = _at(base)
     written = {**changes, VERSION: version}
     return EntityWrite(pending.mapped, pending.key, check, base, record, written)
 
@@ -107,7 +131,11 @@ def _unchanged(pending: Pending, over: Record) -> Check:
 
 
 def _at(record: Record) -> AtVersion:
-    return AtVersion(record.get(VERSION, b""))
+    return _at_version(record.get(VERSION, b""))
+
+
+_at_version = lru_cache(maxsize=64)(AtVersion)
+"""What one commit has written is of one version, so one check does for all of it."""
 
 
 def _check(pending: Pending, tracked: Tracked, over: Record | None, record: Record) -> Check:
@@ -128,7 +156,7 @@ def _whole(pending: Pending, tracked: Tracked, over: Record | None) -> tuple[Rec
         encoded = mapped.encode_fields(tracked.obj, key)
     record = {**encoded, mapped.key.stored: key}
     if over is None:
-        return record, {**encoded}
+        return record, cast("FieldChanges", encoded)
     return record, differences_but_version(over, record)
 
 
@@ -137,9 +165,11 @@ def _changed(
 ) -> tuple[Record, FieldChanges]:
     """The record with a loaded object's changes laid over it, and what they change."""
     mapped, key, entity = pending.mapped, pending.key, tracked.obj
-    if over is tracked.base and not mapped.derives:
-        return overlaid(over, changes), {**changes}
-    if over is not tracked.base and mapped.computed:
+    if over is tracked.base:
+        if pending.derived is None:
+            return overlaid(over, changes), {**changes}
+        return {**pending.derived}, differences_but_version(over, pending.derived)
+    if mapped.computed:
         # Somebody else's fields come in: what is computed must be computed from the mixture.
         entity = mapped.construct(overlaid(over, changes), key)
     record = mapped.changed_record(entity, over, changes, key)

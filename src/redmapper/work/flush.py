@@ -11,16 +11,15 @@ So a commit that fails has moved nothing in memory, and the same unit can be men
 from __future__ import annotations
 
 from collections import deque
-from typing import TypeAlias
 
 import attrs
 
 from redmapper.errors import IdentityConflict, KeyChanged, StoreError, UnitError
 from redmapper.mapping.mapped import KeyBytes, MappedClass
-from redmapper.mapping.scalars import shown
+from redmapper.mapping.records import FieldChanges
 from redmapper.wire import Flow
 from redmapper.work.changes import field_changes
-from redmapper.work.collect import Pending, Stored, is_blind, write_of
+from redmapper.work.collect import Pending, Stored, Written, is_blind, write_of
 from redmapper.work.identity import IdentityMap, Tracked
 from redmapper.work.keys import set_key
 from redmapper.work.plan import EntityWrite, Refusal, make_plan
@@ -29,9 +28,6 @@ from redmapper.work.session import Session
 
 BLIND_ATTEMPTS = 20
 """How often a blind write is planned anew because the record under it has moved."""
-
-Writes: TypeAlias = "list[tuple[Pending, EntityWrite]]"
-"""What is written, in the order of the plan."""
 
 
 @attrs.frozen
@@ -64,7 +60,7 @@ class Flush:
 
     def _check_superseded(self) -> None:
         for old in self.map.superseded.values():
-            if old.mapped.codec.compare(old.obj, old.snapshot):
+            if old.mapped.compare(old.obj, old.snapshot, old.key or b""):
                 message = (
                     f"{old.mapped.title(old.key)}: the object was changed after it was replaced; "
                     "change the one that replaced it"
@@ -104,10 +100,8 @@ class Flush:
                 found.append(_whole(each))
                 continue
             changes = field_changes(each)
-            if changes:
-                if each.mapped.key.stored in changes:
-                    raise _key_changed(each)
-                found.append(Pending(each.mapped, each.key or b"", each, is_blind(each), changes))
+            if changes or each.over_version is not None:
+                found.append(_changed(each, changes))
         found += [Pending(mapped, key) for (_, key), mapped in self.map.blind.items()]
         return found
 
@@ -134,18 +128,22 @@ class Flush:
 
     def _emit(
         self, pending: list[Pending], stored: Stored
-    ) -> Flow[tuple[tuple[Refusal, ...], Writes]]:
+    ) -> Flow[tuple[tuple[Refusal, ...], Written]]:
         """Plan and carry; the refusals, and the writes in the order of the plan."""
         version = self.session.new_version()
-        made = [(each, write_of(each, stored, version)) for each in pending]
-        writes = [(each, write) for each, write in made if write is not None]
+        writes = Written()
+        for each in pending:
+            write = write_of(each, stored, version)
+            if write is not None:
+                writes.sources.append(each)
+                writes.writes.append(write)
         if not writes:
             return (), writes
         seen = _seen_newer(writes)
         if seen:
             return seen, writes
         given = self.session.keys.given(writes)
-        plan, doubles = make_plan(tuple([write for _, write in writes]), given)
+        plan, doubles = make_plan(tuple(writes.writes), given)
         if doubles:
             raise double_claims(doubles, writes)
         refusals = yield from self.session.strategy.commit(plan)
@@ -153,7 +151,7 @@ class Flush:
             self.session.keys.forget(mapped)  # the next number is above all that were given
         return refusals, writes
 
-    def _plan_again_or_raise(self, writes: Writes, refusals: tuple[Refusal, ...]) -> None:
+    def _plan_again_or_raise(self, writes: Written, refusals: tuple[Refusal, ...]) -> None:
         """Return where the next plan may succeed: a blind record has moved, a number was taken."""
         again = False
         for refusal in refusals:
@@ -168,7 +166,7 @@ class Flush:
         if not again:
             raise refused(refusals, writes)
 
-    def _finalize(self, pending: list[Pending], writes: Writes, stored: Stored) -> None:
+    def _finalize(self, pending: list[Pending], writes: Written, stored: Stored) -> None:
         for each, write in writes:
             if each.tracked is not None:
                 self._settle(each.tracked, write)
@@ -188,9 +186,9 @@ class Flush:
             self.map.track(tracked)
         tracked.settle(write.record)
 
-    def _settle_unwritten(self, pending: list[Pending], writes: Writes, stored: Stored) -> None:
+    def _settle_unwritten(self, pending: list[Pending], writes: Written, stored: Stored) -> None:
         """What was written blindly, but stood there already; or was replaced by its equal."""
-        written = {id(each) for each, _ in writes}
+        written = set(map(id, writes.sources))
         for each in pending:
             tracked = each.tracked
             if tracked is None or id(each) in written:
@@ -200,6 +198,17 @@ class Flush:
                 self.map.forget(tracked)
             elif record is not None:
                 tracked.settle(record)
+
+
+def _changed(tracked: Tracked, changes: FieldChanges) -> Pending:
+    """A loaded object; what is derived from it is derived now, before the server is asked."""
+    mapped, key = tracked.mapped, tracked.key or b""
+    if mapped.key.stored in changes:
+        raise _key_changed(tracked)
+    derived = None
+    if mapped.derives:
+        derived = mapped.changed_record(tracked.obj, tracked.base or {}, changes, key)
+    return Pending(mapped, key, tracked, is_blind(tracked), changes, derived=derived)
 
 
 def _whole(tracked: Tracked) -> Pending:
@@ -217,15 +226,15 @@ def _assign(pending: Pending, key: KeyBytes | None) -> None:
 
 
 def _key_changed(tracked: Tracked) -> KeyChanged:
-    now = tracked.mapped.key_of(tracked.obj)
+    now = tracked.mapped.shown_key(tracked.mapped.key_of(tracked.obj))
     message = (
-        f"the key of {tracked.title} was changed to {shown(now)}; delete the object and add one "
+        f"the key of {tracked.title} was changed to {now}; delete the object and add one "
         "with the new key"
     )
     return KeyChanged(message)
 
 
-def _seen_newer(writes: Writes) -> tuple[Refusal, ...]:
+def _seen_newer(writes: Written) -> tuple[Refusal, ...]:
     """The writes that a later reading has already shown to be stale."""
     return tuple(
         [

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import attrs
 
-from redmapper.errors import QueryError, UnitError
+from redmapper.errors import QueryError, UnitError, ValueRefused
 from redmapper.mapping.columns import Column
 from redmapper.mapping.indexes import Unique
 from redmapper.mapping.mapped import MappedClass, MappedIndex
@@ -47,12 +47,17 @@ class KeyMaker:
 
     def fill(self, mapped: MappedClass, obj: object) -> Any:  # noqa: ANN401 - any key
         """Give an object without a key one that needs no server; None for a sequence's."""
+        if mapped.key_frozen:  # refused now, not after the commit
+            message = (
+                f"this {mapped.domain.__name__} is frozen and has no key; give it one when it is "
+                f"made: store.new_key({mapped.mapper.__name__})"
+            )
+            raise UnitError(message)
         if mapped.key.sequential:
-            set_key(mapped, obj, None)  # a frozen object is refused now, not after the commit
             return None
         key = self.new(mapped)
         set_key(mapped, obj, key)
-        return mapped.key_of(obj)
+        return key
 
     def make(self, mapped: MappedClass) -> Flow[Any]:
         """A new key, from the sequence where the mapper has one."""
@@ -64,7 +69,7 @@ class KeyMaker:
     def new(self, mapped: MappedClass) -> Any:  # noqa: ANN401 - any key
         """A new key that needs no server."""
         if mapped.key.declared.new is not None:
-            return mapped.key.declared.new()
+            return _called(mapped, mapped.key.declared.new)
         made = _MADE.get(mapped.key.scalar.type)
         if made is None:
             message = (
@@ -118,25 +123,29 @@ def _taken(spare: deque[int], count: int) -> Iterator[int]:
             return
 
 
-def is_frozen(mapped: MappedClass, obj: object) -> bool:
-    """Whether an object's key can not be set."""
+def _called(mapped: MappedClass, new: Callable[[], Any]) -> Any:  # noqa: ANN401 - any key
+    """A key by the user's own generator; ValueRefused where it makes none."""
+    path = f"{mapped.mapper.__name__}.{mapped.key.attribute.name}"
     try:
-        setattr(obj, mapped.key.attribute.name, mapped.key_of(obj))
-    except attrs.exceptions.FrozenError:
-        return True
-    return False
+        key = new()
+    except Exception as error:  # noqa: BLE001 - it is the user's
+        told = "" if mapped.hides_key else f": {error}"
+        message = f"new= failed with {type(error).__name__}{told}"
+        raise ValueRefused(message, path=path) from (None if mapped.hides_key else error)
+    try:
+        mapped.encode_key(key)
+    except ValueRefused as refused:
+        message = f"new= gave what can not be the key: {refused.reason}"
+        raise ValueRefused(message, path=path, value=refused.value) from None
+    return key
 
 
 def set_key(mapped: MappedClass, obj: object, key: object) -> None:
-    """Set an object's key; UnitError for a frozen one."""
-    try:
-        setattr(obj, mapped.key.attribute.name, key)
-    except attrs.exceptions.FrozenError as error:
-        message = (
-            f"this {mapped.domain.__name__} is frozen and has no key; give it one when it is made: "
-            f"store.new_key({mapped.mapper.__name__})"
-        )
-        raise UnitError(message) from error
+    """Set an object's key, as loading sets it: past converters, validators and hooks.
+
+    Nothing of the user's runs, because a commit that has landed must not fail.
+    """
+    object.__setattr__(obj, mapped.key.attribute.name, key)
 
 
 def uuid7(random: bytes, now: float) -> UUID:

@@ -6,16 +6,15 @@ newer version, so that a commit of a change to it fails early.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import attrs
 
-from redmapper.errors import NotFound
+from redmapper.errors import NotFound, QueryError
 from redmapper.mapping.columns import VERSION
 from redmapper.mapping.indexes import Unique
 from redmapper.mapping.mapped import KeyBytes, MappedClass
-from redmapper.mapping.scalars import shown
 from redmapper.query.query import Asked
 from redmapper.query.selection import Row, Selection
 from redmapper.wire import Flow
@@ -37,6 +36,9 @@ class Reading:
     def get_many(self, cls: type, keys: Sequence[object]) -> Flow[list[Any]]:
         """The entities with these keys, None for the missing; one round trip for the unknown."""
         mapped = self.session.registry.mapped(cls)
+        if isinstance(keys, (str, bytes)) or not isinstance(keys, Iterable):
+            message = f"get_many takes several keys: get_many({mapped.domain.__name__}, [...])"
+            raise QueryError(message)
         encoded = [mapped.encode_key(key) for key in keys]
         found: dict[KeyBytes, Any] = dict.fromkeys(encoded)
         unknown = list(found)
@@ -138,6 +140,7 @@ class Reading:
 def not_found(mapped: MappedClass, key: object) -> NotFound:
     """The error for a key that nothing has."""
     message = (
-        f"there is no {mapped.domain.__name__} with key {shown(key)}; get() answers None instead"
+        f"there is no {mapped.domain.__name__} with key {mapped.shown_key(key)}; "
+        "get() answers None instead"
     )
     return NotFound(message, key=key)

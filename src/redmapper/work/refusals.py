@@ -146,7 +146,7 @@ def _shown(column: Column, record: Record) -> str:
     try:
         return cut(_said(column, record))
     except Exception:  # noqa: BLE001 - a converter's hooks raise what they like
-        return cut(record.get(column.stored))
+        return repr(Hidden()) if column.veiled else cut(record.get(column.stored))
 
 
 def _object(pending: Pending) -> object:

@@ -107,7 +107,10 @@ class BoundStrategy(Protocol):
         ...
 
     def outcome(self, unit_id: str) -> Flow[str]:
-        """Whether a commit that raised CommitUnknown was "applied", or "not applied" for good."""
+        """Whether a commit that raised CommitUnknown was "applied", or "not applied" for good.
+
+        Raises StoreError for what is no unit id of this partition.
+        """
         ...
 
     def close(self) -> Flow[None]:

@@ -15,15 +15,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
-from redmapper.errors import ConcurrentUse, ReadOnlyUnit, UnitActive, UnitClosed, UnitError
+from redmapper.errors import (
+    ConcurrentUse,
+    ReadOnlyUnit,
+    UnitActive,
+    UnitClosed,
+    UnitError,
+    ValueRefused,
+)
 from redmapper.mapping.mapped import KeyBytes, MappedClass, version_of
-from redmapper.mapping.scalars import shown
 from redmapper.query.query import Asked, QueryBase
 from redmapper.wire import Flow
-from redmapper.work.changes import Change, change_of, deletion, field_changes
+from redmapper.work.changes import Change, change_of, deletion, field_changes, is_pending
 from redmapper.work.flush import Flush
 from redmapper.work.identity import IdentityMap, Superseded, Tracked
-from redmapper.work.keys import is_frozen
 from redmapper.work.reading import Reading, not_found
 from redmapper.work.session import Session, UnitOptions
 
@@ -63,7 +68,7 @@ class UnitBase:
             self._active = False
 
     def _warn_of_uncommitted(self) -> None:
-        left = len(self.changes())
+        left = len(self._map.blind) + sum(map(_is_unwritten, self._map))
         if left:
             self._session.warn(f"a unit with commit='explicit' discards {left} changes")
 
@@ -126,17 +131,21 @@ class UnitBase:
     def put(self, obj: Entity, version: str | None = None) -> Entity:
         """Write `obj` over whatever stands under its key; with `version`, only over that version.
 
-        Raises as `add` does; the commit raises Stale where the version is another.
+        Raises as `add` does, and UnitError for a version that is none, or of an object without a
+        key; the commit raises Stale where the version is another.
         """
         self._require_writable("put")
         mapped = self._session.registry.mapped_object(obj)
+        if version is not None:
+            _check_version(mapped, obj, version)
         tracked = self._map.of(obj)
         if tracked is None:
             key = self._own_key(mapped, obj)
             tracked = self._map.enter(Tracked(obj, mapped, key))
         tracked.deleted = False
-        if tracked.snapshot is None:
-            tracked.over_any, tracked.over_version = version is None, version
+        tracked.over_version = version
+        if tracked.snapshot is None:  # a loaded object is written over what was loaded
+            tracked.over_any = version is None
         return obj
 
     def _own_key(self, mapped: MappedClass, obj: object) -> KeyBytes | None:
@@ -174,8 +183,8 @@ class UnitBase:
             raise UnitError(message)
         if mapped.key_of(new) != mapped.key_of(tracked.obj):
             message = (
-                f"replace: the new object's key is {shown(mapped.key_of(new))}, but it shall "
-                f"replace {tracked.title}; delete that, and add the new one"
+                f"replace: the new object's key is {mapped.shown_key(mapped.key_of(new))}, but it "
+                f"shall replace {tracked.title}; delete that, and add the new one"
             )
             raise UnitError(message)
 
@@ -265,7 +274,7 @@ class UnitBase:
         """What a commit would do, in the order in which objects came; without I/O."""
         self._require_active("changes")
         found = [change_of(tracked) for tracked in self._map]
-        blind = [deletion(key, mapped) for (_, key), mapped in self._map.blind.items()]
+        blind = [deletion(mapped, key) for (_, key), mapped in self._map.blind.items()]
         return [change for change in found if change is not None] + blind
 
     def version_of(self, obj: object) -> str | None:
@@ -319,10 +328,28 @@ class UnitBase:
         tracked.snapshot = mapped.snapshot(obj)
 
 
+def _is_unwritten(tracked: Tracked) -> bool:
+    """Whether a commit would have something to do with an object, be it to refuse it."""
+    try:
+        return is_pending(tracked)
+    except ValueRefused:
+        return True
+
+
+def _check_version(mapped: MappedClass, obj: object, version: object) -> None:
+    """A version is what `version_of` answers, of something that has a key."""
+    if not isinstance(version, str) or version.encode(errors="ignore").decode() != version:
+        message = f"put(version={version!r}): a version is text, as version_of(obj) answers it"
+        raise UnitError(message)
+    if mapped.key_of(obj) is None:
+        message = f"put(version=...): this {mapped.domain.__name__} has no key to be stored under"
+        raise UnitError(message)
+
+
 def _overwrite(tracked: Tracked, fresh: object) -> None:
     """Give an object the attributes of a fresh one, whose `__init__` has accepted them."""
     mapped, obj = tracked.mapped, tracked.obj
-    if is_frozen(mapped, obj):
+    if mapped.frozen:
         message = f"refresh: {tracked.title} is frozen; get it in another unit"
         raise UnitError(message)
     for attribute in mapped.attributes:

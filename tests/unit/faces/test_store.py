@@ -124,8 +124,23 @@ def test_a_password_is_not_in_the_repr():
             {"strategy": MemoryIndexStrategy()},
             "MemoryIndexStrategy takes no server: pass none",
         ),
+        (
+            None,
+            {"strategy": MemoryIndexStrategy},
+            "strategy=MemoryIndexStrategy is a class; make one: MemoryIndexStrategy()",
+        ),
+        (None, {"strategy": 5}, "strategy=5 is no strategy, such as LuaIndexStrategy()"),
+        ("redis://a..b:1", {}, "the address names a host that can not be one: 'a..b'"),
+        (
+            "unix://h:secret@/s?protocol=7",
+            {},
+            "the address has an option that redis-py does not take",
+        ),
     ],
-    ids=["scheme", "no scheme", "port", "no server", "a server"],
+    ids=[
+        *("scheme", "no scheme", "port", "no server", "a server", "a class", "no strategy"),
+        *("host", "value of an option"),
+    ],
 )
 def test_a_target_that_does_not_fit_is_refused(
     face: Any, target: str | None, options: dict[str, Any], message: str
@@ -134,6 +149,13 @@ def test_a_target_that_does_not_fit_is_refused(
     with pytest.raises(MappingError) as refused:
         face(REGISTRY, target, **options)
     assert message == str(refused.value)
+
+
+@pytest.mark.parametrize("face", FACES)
+def test_an_option_that_redis_does_not_know_is_refused(face: Any):
+    """By its name, when the store is made and not at its first use."""
+    with pytest.raises(MappingError, match=r"option that redis-py does not take: .*'foo'"):
+        face(REGISTRY, "redis://:secret@localhost?foo=1")
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ import pytest
 from cattrs import Converter
 
 from redmapper import Field, Key, Mapper, MapperRegistry, MappingError, ValueRefused
-from redmapper.mapping.columns import Column, agrees, annotation_of, read_kind
+from redmapper.mapping.annotations import annotation_of
+from redmapper.mapping.columns import Column, agrees, read_kind
 from redmapper.mapping.nested import nested_converter
 
 if typing.TYPE_CHECKING:
@@ -342,3 +343,42 @@ def test_a_column_without_a_norm_has_no_shadow():
     """Whatever stands there."""
     assert (b"it",) == column(str).names
     assert "Ann" == column(str).queried({b"it": b"Ann", b"~it": b"ann"})
+
+
+# --- Literal -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("use", ["encode", "order"])
+@pytest.mark.parametrize(
+    ("annotation", "value", "reason"),
+    [
+        (Literal["a", "b"], "c", "'c' is none of 'a', 'b'"),
+        (Literal["a", "b"], 7, "7 is int, str expected"),
+        (Literal[1, 2], 3, "3 is none of 1, 2"),
+    ],
+    ids=repr,
+)
+def test_a_literal_takes_its_values_only(use: str, annotation: Any, value: object, reason: str):
+    """In what is stored, and in what is compared."""
+    scalar = read_kind(annotation, CONVERTER).scalar
+    with pytest.raises(ValueRefused, match=f"^{reason}$"):
+        getattr(scalar, use)(value)
+
+
+def test_a_stored_literal_is_one():
+    """Another text is damage."""
+    scalar = read_kind(Literal["a", "b"], CONVERTER).scalar
+    assert scalar is not None
+    assert "a" == scalar.decode(b"a")
+    with pytest.raises(ValueError, match="b'c' is none of 'a', 'b'"):
+        scalar.decode(b"c")
+
+
+def test_elements_of_a_collection_of_literals():
+    """They are checked as single ones are."""
+    kind = read_kind(list[Literal["a", "b"]], CONVERTER)
+    assert kind.elements is not None
+    with pytest.raises(ValueRefused, match="'c' is none of 'a', 'b'"):
+        kind.elements.order("c")
+    with pytest.raises(ValueRefused, match=r"^\[1\]: 'c' would not load again"):
+        kind.codec.encode_checked(["a", "c"])

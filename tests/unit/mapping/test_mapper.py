@@ -146,3 +146,21 @@ def test_a_mapper_leaves_no_mark_on_the_domain_class():
     before = dict(vars(User))
     MapperRegistry(Users)
     assert before == dict(vars(User))
+
+
+def test_a_mapper_is_readable():
+    """What it maps, and its declarations."""
+    expected = "<mapper Users of User: id, name, age, initial, by_name, by_age>"
+    assert expected == repr(Users)
+    assert repr(Members).startswith("<mapper Members of User: id, name, age, initial, by_name")
+
+
+def test_a_mapper_of_nothing_prints_as_a_class():
+    """`Mapper` itself among them."""
+    assert "<class 'redmapper.mapping.mapper.Mapper'>" == repr(Mapper)
+
+
+def test_a_mapper_is_copied_as_a_class_is():
+    """It stays itself."""
+    pickled = pickle.loads(pickle.dumps(Users))  # noqa: S301 - our own bytes
+    assert [Users] * 3 == [pickled, copy.copy(Users), copy.deepcopy(Users)]

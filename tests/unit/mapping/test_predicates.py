@@ -6,7 +6,7 @@ import pickle
 import attrs
 import pytest
 
-from redmapper import Field, Key, Mapper, Predicate
+from redmapper import Field, Key, Mapper, Predicate, UnsupportedQuery
 from redmapper.mapping.predicates import And, Between, Compare, Has, In, IsNone, Not, Or, Term
 
 
@@ -27,6 +27,15 @@ class Users(Mapper[User]):
     name = Field[str]()
     age = Field[int | None]()
     tags = Field[list[str]]()
+
+
+@pytest.mark.parametrize("values", ["abc", b"abc", 7, None], ids=repr)
+def test_in_takes_several_values(values: object):
+    """A text is not taken for its characters."""
+    with pytest.raises(UnsupportedQuery) as refused:
+        Users.name.in_(values)
+    expected = f"Users.name.in_({values!r}): it takes several values: in_([...])"
+    assert expected == str(refused.value)
 
 
 adult, ann, vip = Users.age >= 18, Users.name == "Ann", Users.tags.has("vip")

@@ -3,7 +3,7 @@
 import math
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, IntEnum
@@ -1177,3 +1177,72 @@ def test_an_integer_key_has_a_limit():
 def test_an_entity_has_a_title(key: bytes | None, expected: str):
     """Which messages call it by."""
     assert expected == PERSON.title(key)
+
+
+# --- attributes without a value ------------------------------------------------------------------
+
+
+@attrs.define
+class Unset:
+    """One of its attributes has no value before somebody gives it one."""
+
+    name: str = ""
+    later: int = attrs.field(init=False)
+    id: int | None = None
+
+
+def test_an_attribute_that_is_not_set_is_refused():
+    """On insert and on update, by its path."""
+    mapped = mapped_of(Unset)
+    entity = Unset()
+    with pytest.raises(ValueRefused) as inserting:
+        mapped.encode(entity, b"7")
+    entity.later = 1
+    snapshot = mapped.snapshot(entity)
+    del entity.later
+    with pytest.raises(ValueRefused) as updating:
+        mapped.compare(entity, snapshot, b"7")
+    for refused in (inserting, updating):
+        assert "Unset(7).later: it is not set; give it a value" == str(refused.value)
+
+
+# --- a text in place of a collection -------------------------------------------------------------
+
+
+@attrs.define
+class Tagged:
+    """Its tags are normed and computed from."""
+
+    name: str = ""
+    tags: list[str] = attrs.field(factory=list)
+    words: Sequence[str] = ()
+    id: int | None = None
+
+
+TAGGED = mapped_of(
+    Tagged,
+    name=Field[str](),
+    tags=Field[list[str]](norm=str.casefold),
+    letters=Computed[list[str]](lambda tagged: tagged.name or []),
+)
+
+
+@pytest.mark.parametrize(("attribute", "value"), [("tags", "abc"), ("words", "abc"), ("tags", {})])
+def test_a_text_is_not_taken_for_its_characters(attribute: str, value: Any):
+    """Not even where they are what had been loaded."""
+    loaded = Tagged(tags=[*value], words=(*value,))
+    snapshot = TAGGED.snapshot(loaded)
+    setattr(loaded, attribute, value)
+    for refuse in (
+        lambda: TAGGED.compare(loaded, snapshot, b"7"),
+        lambda: TAGGED.encode(loaded, b"7"),
+        lambda: TAGGED.snapshot(loaded),
+    ):
+        with pytest.raises(ValueRefused, match=f"{attribute}: .* is (str|dict), "):
+            refuse()
+
+
+def test_a_computed_collection_is_one():
+    """What a function gives is stored as any value is."""
+    with pytest.raises(ValueRefused, match=r"Tagged\(7\)\.letters: 'Ann' is str, list expected"):
+        TAGGED.encode(Tagged("Ann"), b"7")

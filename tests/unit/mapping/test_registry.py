@@ -575,3 +575,190 @@ def test_the_fingerprint_follows_the_description():
     other = MapperRegistry(users(name=Field[str]())).mapped(User)
     assert "3aaa3695d1d61dd2" == mapped.fingerprint
     assert mapped.fingerprint != other.fingerprint
+
+
+# --- declarations --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"name": Computed[str]("x")}, "Users.name: 'x' is not a function"),
+        ({"name": Computed[str](None)}, "Users.name: None is not a function"),
+        ({"name": Field[str](norm="casefold")}, "Users.name: norm= 'casefold' is not a function"),
+        ({"id": Key[int](new=7)}, "Users.id: new= 7 is not a function"),
+    ],
+    ids=["Computed", "None", "norm", "new"],
+)
+def test_what_is_to_be_called_is_a_function(body: dict[str, Any], expected: str):
+    """Found here, not when the first entity is written."""
+    assert expected == refusal(users(**body))
+
+
+@pytest.mark.parametrize(
+    "omit",
+    [5, None, ([],), (5,), iter(["age"])],
+    ids=["int", "None", "a list in it", "an int in it", "iterator"],
+)
+def test_omit_is_a_tuple_of_names(omit: Any):
+    """Anything else is shown."""
+    expected = f"Users: omit={omit!r} must be a tuple of names, such as omit=('cache',)"
+    assert expected == refusal(users(options={"omit": omit}))
+
+
+@pytest.mark.parametrize(
+    ("declare", "expected"),
+    [
+        (lambda: Field[str]("x"), "Field is not declared so: too many positional arguments"),
+        (Computed[str], "Computed is not declared so: missing a required argument"),
+        (lambda: Key(int), "Key is not declared so: too many positional arguments"),
+    ],
+    ids=["Field", "Computed", "Key"],
+)
+def test_a_declaration_takes_what_it_takes(declare: Any, expected: str):
+    """A MappingError, as for every mistake in a mapper."""
+    with pytest.raises(MappingError) as refused:
+        declare()
+    assert str(refused.value).startswith(expected)
+
+
+def test_a_registry_takes_a_converter_of_cattrs():
+    """And says so."""
+    with pytest.raises(MappingError, match="converter=5 is not a cattrs Converter"):
+        MapperRegistry(Users, converter=5)
+
+
+def test_a_field_has_one_name():
+    """Under two it would be both, or neither."""
+    field, index = Field[str](), Unique(Users.name)
+    expected = "Users.email: it is Users.name under another name; declare one for each"
+    assert expected == refusal(users(name=field, email=field))
+    expected = "Users.other: it is Users.by_name under another name; declare one for each"
+    assert expected == refusal(users(name=Field[str](), by_name=index, other=index))
+
+
+def test_a_field_is_not_another_mappers():
+    """The other mapper's field stays what it was."""
+    borrowed = users(name=Users.name)
+    assert "Users.name: Users.name is another mapper's; declare one here" == refusal(borrowed)
+    assert Users is Users.name.owner
+
+
+def test_a_mapper_that_inherits_has_the_fields_of_its_base():
+    """Those of a class beside `Mapper` too."""
+
+    class Named:
+        name = Field[str]()
+
+    class Parent(Mapper[User]):
+        id = Key[int]()
+        email = Field[str]()
+        by_email = Unique(email)
+
+    class Child(Named, Parent):
+        by_both = Unique(Named.name, Parent.email)
+
+    mapped = MapperRegistry(Child).mapped(User)
+    assert {"name", "email"} == mapped.columns.keys()
+    assert {"by_email", "by_both"} == mapped.indexes.keys()
+    assert [Named, Parent] == [Child.name.owner, Child.email.owner]
+
+
+# --- the class's own __init__ --------------------------------------------------------------------
+
+
+@attrs.define(init=False)
+class Own:
+    """Its own `__init__` takes something else."""
+
+    name: str
+    id: int | None
+
+    def __init__(self, full_name: str) -> None:
+        self.name, self.id = full_name, None
+
+
+@attrs.define(init=False)
+class Demanding:
+    """Its own takes the attributes, and wants more."""
+
+    name: str
+    id: int | None
+
+    def __init__(self, name: str, id: int | None, clock: Any) -> None:  # noqa: A002
+        self.name, self.id = name, clock or id
+
+
+@attrs.define(init=False)
+class Without:
+    """It has none."""
+
+    name: str
+    id: int | None
+
+
+@attrs.define(init=False)
+class Willing:
+    """Its own takes whatever comes."""
+
+    name: str
+    id: int | None
+
+    def __init__(self, *, raw: str = "", **given: Any) -> None:
+        self.__attrs_init__(**({"name": raw, "id": None} if raw else given))
+
+
+@pytest.mark.parametrize(
+    ("domain", "expected"),
+    [
+        (Own, "Users: loading calls Own(name=..., id=...), which its own __init__ does not take"),
+        (Demanding, "Users: loading calls Demanding(name=..., id=...), which its own __init__"),
+        (Without, "Users: Without has no __init__ that takes its attributes"),
+    ],
+)
+def test_a_class_takes_its_attributes(domain: type, expected: str):
+    """Loading calls it with them: found here, not when the first entity is loaded."""
+    assert refusal(users(domain)).startswith(expected)
+
+
+def test_an_own_init_may_take_more():
+    """With defaults."""
+    mapped = MapperRegistry(users(Willing)).mapped(Willing)
+    assert "Ann" == mapped.construct({b"name": b"Ann"}, b"7").name
+
+
+# --- Enums without a scalar ----------------------------------------------------------------------
+
+
+class Planet(enum.Enum):
+    """Its values are of no scalar type, and JSON knows no tuples."""
+
+    EARTH = (1.0, 2.0)
+
+
+class Mixed(enum.Enum):
+    """Its values are of two types that JSON knows."""
+
+    ONE = 1
+    TWO = "two"
+
+
+@attrs.define
+class Orbit:
+    """A nested class with an Enum."""
+
+    planet: Planet
+
+
+@pytest.mark.parametrize("annotation", [Planet, list[Planet], Orbit, dict[str, Orbit | None]])
+def test_an_enum_that_can_not_be_stored_is_refused(annotation: Any):
+    """Wherever it stands."""
+    shown = refusal(users(over(annotation)))
+    assert shown.startswith("Users.it: Planet can not be stored (")
+    assert shown.endswith("give its members values of one scalar type")
+
+
+def test_an_enum_of_several_types_is_json():
+    """As long as JSON knows them."""
+    mapped = MapperRegistry(users(over(list[Mixed]))).mapped
+    assert mapped is not None

@@ -195,3 +195,26 @@ def test_a_meeting_holds_what_both_hold(first: Span, second: Span, value: bytes)
 def test_an_empty_span_holds_nothing(span: Span, value: bytes):
     """That is what empty means."""
     assert not (span.empty and span.holds(value))
+
+
+@attrs.define
+class Odd:
+    """Its norm does not take every text."""
+
+    word: str = ""
+    id: int | None = None
+
+
+class Odds(Mapper[Odd]):
+    """Its mapper."""
+
+    id = Key[int]()
+    word = Field[str](norm=lambda word: str(int(word)))
+
+
+@pytest.mark.parametrize("condition", [Odds.word.startswith("x"), Odds.word == "x"], ids=repr)
+def test_a_norm_that_fails_is_an_unsupported_query(condition: Any):
+    """Whatever the condition: the norm's own error is not let through."""
+    column = MapperRegistry(Odds).mapped(Odd).columns["word"]
+    with pytest.raises(UnsupportedQuery, match="word: ValueError: invalid literal"):
+        spans_of(condition, column)

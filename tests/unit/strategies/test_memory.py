@@ -15,6 +15,7 @@ from redmapper import (
     NoIndex,
     Ordered,
     SchemaMismatch,
+    StoreError,
     Unique,
 )
 from redmapper.mapping.mapped import MappedClass
@@ -112,10 +113,16 @@ def test_no_flow_asks_a_server(bound: Any):
         bound.count(Selection(MAPPED)),
         bound.allocate(MAPPED, 1),
         bound.commit(make_plan(())[0]),
-        bound.outcome("x"),
         bound.close(),
     ]
     assert [()] * len(flows) == [drive(flow).batches for flow in flows]
+
+
+@pytest.mark.parametrize("unit_id", ["x", "lane.1.2.token"])
+def test_no_unit_id_comes_from_memory(bound: Any, unit_id: str):
+    """So none is known, as no other partition's is on a server."""
+    with pytest.raises(StoreError, match=f"'{unit_id}' is not the unit_id of a CommitUnknown"):
+        drive(bound.outcome(unit_id))
 
 
 def test_records_are_copies(bound: Any):

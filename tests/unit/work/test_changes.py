@@ -92,7 +92,7 @@ def test_a_deletion_has_no_fields():
 
 def test_a_deletion_by_key_has_no_object():
     """Nobody has loaded it."""
-    change = deletion(b"7", MAPPED)
+    change = deletion(MAPPED, b"7")
     assert ("delete", 7, None, None) == (change.kind, change.key, change.obj, change.base)
 
 

@@ -21,6 +21,7 @@ from redmapper import (
     Unique,
     UnitError,
     UnsupportedQuery,
+    ValueRefused,
 )
 from redmapper.mapping.mapped import MappedClass
 from redmapper.testing import drive
@@ -80,6 +81,15 @@ def keyed(kind: Any, new: Callable[[], Any] | None = None) -> MappedClass:
 
     class Things(Mapper[domain]):
         id = Key[kind](new=new)
+
+    return MapperRegistry(Things).mapped(domain)
+
+
+def numbered(domain: Any) -> MappedClass:
+    """A mapped class whose key, `id`, comes from a sequence."""
+
+    class Things(Mapper[domain]):
+        id = Key[int]()
 
     return MapperRegistry(Things).mapped(domain)
 
@@ -289,10 +299,100 @@ def test_a_new_key_is_made_for_it(maker: KeyMaker):
 
 
 def test_a_key_is_set():
-    """By the class's own setter."""
+    """As an attribute of the object."""
     user = User()
     set_key(USERS, user, 7)
     assert 7 == user.id
+
+
+@attrs.define
+class Picky:
+    """A class that lets nobody set its key, and notes who tries."""
+
+    id: int | None = attrs.field(
+        default=None,
+        converter=lambda value: CALLS.append("converter") or value,
+        validator=lambda *_: CALLS.append("validator"),
+        on_setattr=lambda *_: CALLS.append("hook"),
+    )
+
+
+CALLS: list[Any] = []
+
+
+def test_a_key_is_set_past_the_users_code(maker: KeyMaker):
+    """The commit has landed by then: nothing may fail; nor does the class notice a question."""
+    mapped = numbered(Picky)
+    picky = Picky()
+    CALLS.clear()
+    assert maker.fill(mapped, picky) is None
+    set_key(mapped, picky, 7)
+    assert ([], 7) == (CALLS, picky.id)
+
+
+@attrs.define
+class OwnFrozenKey:
+    """Only its key is frozen."""
+
+    id: int | None = attrs.field(default=None, on_setattr=attrs.setters.frozen)
+
+
+@attrs.define(on_setattr=attrs.setters.frozen)
+class EveryFrozen:
+    """Each of its attributes is."""
+
+    id: int | None = None
+
+
+@attrs.define(slots=False)
+class Thawed:
+    """None of them is."""
+
+    id: int | None = None
+
+
+@attrs.frozen(slots=False)
+class ChildOfFrozen(Fixed):
+    """Its base is frozen, and so it is."""
+
+
+@pytest.mark.parametrize(
+    ("domain", "expected"),
+    [
+        (OwnFrozenKey, (False, True)),
+        (EveryFrozen, (False, True)),
+        (Fixed, (True, True)),
+        (ChildOfFrozen, (True, True)),
+        (Thawed, (False, False)),
+        (Picky, (False, False)),
+    ],
+)
+def test_a_frozen_key_is_told_by_the_class(domain: type, expected: tuple[bool, bool]):
+    """No object is touched."""
+    mapped = numbered(domain)
+    assert expected == (mapped.frozen, mapped.key_frozen)
+
+
+@pytest.mark.parametrize(
+    ("new", "reason"),
+    [
+        (lambda: None, "new= gave what can not be the key: None is NoneType, str expected"),
+        (lambda: 5, "new= gave what can not be the key: 5 is int, str expected"),
+        (lambda: "\ud800", "new= gave what can not be the key: lone surrogate"),
+        (lambda: 1 // 0, "new= failed with ZeroDivisionError: "),
+    ],
+    ids=["None", "type", "surrogate", "error"],
+)
+def test_a_generator_that_makes_no_key_is_named(
+    maker: KeyMaker, new: Callable[[], Any], reason: str
+):
+    """And the object is left as it was."""
+    mapped = keyed(str, new=new)
+    thing = mapped.domain()
+    with pytest.raises(ValueRefused) as refused:
+        maker.fill(mapped, thing)
+    assert f"{mapped.mapper.__name__}.id: {reason}" in str(refused.value)
+    assert thing.id is None
 
 
 # --- UUIDs -----------------------------------------------------------------------------------

@@ -1398,3 +1398,59 @@ def test_transact_passes_other_errors(store: Store):
     with pytest.raises(ValueError, match="mine"):
         store.transact(fail)
     assert ["Ann", "Bob"] == names(store)
+
+
+# --- put over a version, and what is not asked well ----------------------------------------------
+
+
+@pytest.mark.parametrize("version", [5, b"x", "\ud800"], ids=["int", "bytes", "surrogate"])
+def test_a_version_is_text(store: Store, version: Any):
+    """As `version_of` answers it; refused by `put`."""
+    with (
+        store.unit() as unit,
+        pytest.raises(UnitError, match=r"put\(version=.*: a version is text"),
+    ):
+        unit.put(User("Ann", id=1), version=version)
+
+
+def test_a_version_is_that_of_something_with_a_key(store: Store):
+    """What has no key yet is not stored in any."""
+    team = Team("Team")
+    with store.unit() as unit:
+        for obj in (User("Ann"), team):
+            with pytest.raises(UnitError, match="has no key to be stored under"):
+                unit.put(obj, version="v")
+            assert obj not in unit
+
+
+@pytest.mark.parametrize("keys", ["12", b"12", 7, None], ids=repr)
+def test_get_many_takes_several_keys(store: Store, keys: Any):
+    """A text is not taken for its characters."""
+    with pytest.raises(
+        QueryError, match=r"get_many takes several keys: get_many\(Team, \[\.\.\.\]\)"
+    ):
+        store.get_many(Team, keys)
+
+
+def test_an_explicit_unit_warns_of_what_can_not_be_stored(store: Store):
+    """It is discarded as the rest is; no error tells of a commit that nobody asked for."""
+    unit = store.unit(commit="explicit")
+
+    def discard() -> None:
+        with unit:
+            unit.add(User("\ud800"))
+            unit.require(User, 1).tags = "ab"
+            unit.delete_by_key(User, 2)
+
+    with pytest.warns(UserWarning, match="discards 3 changes"):
+        discard()
+
+
+def test_the_changes_of_an_object_with_an_unset_attribute(store: Store):
+    """They can be looked at; NOTHING stands for the value."""
+    ann = User("Ann")
+    del ann.age
+    with store.unit(commit="explicit") as unit:
+        unit.add(ann)
+        assert (None, attrs.NOTHING) == unit.changes()[0].fields["age"]
+        unit.rollback()

@@ -123,7 +123,7 @@ class AsyncStore(StoreBase, AsyncReads):
 
         After "not applied" it never will be. The answer can be had for an hour.
         """
-        return await self._run(self._strategy.outcome(unit_id))
+        return await self._run(self._outcome(unit_id))
 
     async def close(self) -> None:
         """Remove the receipts of this store; of a whole store, close its partitions and links too.

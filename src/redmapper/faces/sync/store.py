@@ -116,7 +116,7 @@ class Store(StoreBase, Reads):
 
         After "not applied" it never will be. The answer can be had for an hour.
         """
-        return self._run(self._strategy.outcome(unit_id))
+        return self._run(self._outcome(unit_id))
 
     def close(self) -> None:
         """Remove the receipts of this store; of a whole store, close its partitions and links too.

@@ -53,6 +53,8 @@ def secrets(plan: FlushPlan, places: Places) -> frozenset[Argument]:
 def _secrets(write: EntityWrite, places: Places) -> Iterator[Argument]:
     if write.mapped.hidden:
         yield from _secret_fields(write)
+        if write.mapped.hides_key:
+            yield from (write.key, places.of(write.mapped).records + write.key)
         for record in (write.base, write.record):
             if record is not None:
                 yield from _secret_values(write, record, places)
@@ -69,19 +71,21 @@ def _secret_fields(write: EntityWrite) -> Iterator[Argument]:
 
 
 def _secret_values(write: EntityWrite, record: Record, places: Places) -> Iterator[Argument]:
-    """Of indexes over hidden fields."""
-    hidden = write.mapped.hidden
-    for unique in write.mapped.uniques:
-        if not unique.stored.isdisjoint(hidden):
+    """Of indexes over hidden fields; where the key is hidden, all members that end in it."""
+    mapped, here = write.mapped, places.of(write.mapped)
+    for unique in mapped.uniques:
+        if not unique.stored.isdisjoint(mapped.hidden):
             yield from unique.values(record)
-    here = places.of(write.mapped)
+    tail = here.tail(write.key)
+    if mapped.hides_key:
+        yield from [each.member(record, tail) for each in here.all.sorted]
     for index, entries in here.indexes:
-        if index.stored.isdisjoint(hidden):
+        if index.stored.isdisjoint(mapped.hidden):
             continue
         if isinstance(entries, SetEntries):
             yield from [entries.head + value for value in entries.values(record)]
         else:
-            yield entries.member(record, here.tail(write.key))
+            yield entries.member(record, tail)
 
 
 # --- the answer ------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ class Reading:
 
     def _hidden(self, words: list[Argument]) -> frozenset[Argument]:
         """Keys and bounds of indexes over hidden fields are not shown either."""
-        secret = any(
+        secret = self.mapped.hides_key or any(
             source.index is not None and not source.index.stored.isdisjoint(self.mapped.hidden)
             for source in self.sources
             if not isinstance(source, ByKeys)

@@ -101,9 +101,9 @@ def _cuttable(mapped: MappedClass) -> tuple[tuple[bytes, bytes], ...]:
 
 def _join(record: Record, name: bytes) -> None:
     """Put the pieces of a value together in place of the first."""
-    pieces = [record[name]]
-    for following in _following(name):
-        if len(pieces[-1]) < PIECE or following not in record:
+    value = record.get(name, b"")
+    for count, following in enumerate(_following(name), start=1):
+        if len(value) < count * PIECE or following not in record:
             break
-        pieces.append(record.pop(following))
-    record[name] = b"".join(pieces)
+        value += record.pop(following)
+    record[name] = value

@@ -76,7 +76,9 @@ class BoundLua:
         for start in range(0, len(wanted), LOAD_STEP):
             part = wanted[start : start + LOAD_STEP]
             keys = [places.of(mapped).records + key for mapped, key in part]
-            batch = Batch("load", schema, tuple([Command(("HGETALL", key)) for key in keys]))
+            hidden = partial(_hidden_keys, keys, part)
+            commands = tuple([Command(("HGETALL", key)) for key in keys])
+            batch = Batch("load", schema, commands, hidden)
             replies = yield from carry(batch, partial(_all_hashes, keys))
             found += [
                 joined(reply, *identity) for reply, identity in zip(replies, part, strict=True)
@@ -205,6 +207,10 @@ class BoundLua:
             keys = tuple(self.keyspace.lane(name) for name in lanes)
             command = Command(("DEL", *keys), len(keys))
             yield Batch("close", self.keyspace.schema, (command,))
+
+
+def _hidden_keys(keys: list[bytes], wanted: Sequence[Identity]) -> frozenset[Argument]:
+    return frozenset(key for key, (mapped, _) in zip(keys, wanted, strict=True) if mapped.hides_key)
 
 
 def _all_hashes(keys: list[bytes]) -> dict[bytes, str]:

@@ -23,6 +23,7 @@ from redmapper.mapping.fields import Key
 from redmapper.mapping.mapper import Mapper
 from redmapper.mapping.registry import MapperRegistry
 from redmapper.testing.conformance.entities import (
+    POLICIES,
     REGISTRY,
     Team,
     Teams,
@@ -520,6 +521,40 @@ class TestPut:
             assert "clean" == uow.state(ann)
             ann.age = 30
         assert 30 == store.require(User, 1).age
+
+    @pytest.mark.parametrize("policy", POLICIES)
+    @pytest.mark.parametrize("changed", [True, False], ids=["changed", "clean"])
+    def test_of_a_loaded_object_over_a_version(
+        self,
+        open_store: OpenStore,
+        policy: str,
+        changed: bool,  # noqa: FBT001 - a case
+    ) -> None:
+        """16: only over that version, whatever was loaded and whatever the policy."""
+        store = open_store(POLICIES[policy])
+        save(store, User("Ann", id=1))
+        with store.unit() as uow:
+            ann = uow.require(User, 1)
+            ann.age = 30 if changed else None
+            version = uow.version_of(ann)
+            uow.put(ann, version="another-version")
+            with pytest.raises(Stale) as refused:
+                uow.commit()
+            assert ("changed", ann) == (refused.value.kind, refused.value.obj)
+            uow.put(ann, version=version)
+            uow.commit()
+            assert "clean" == uow.state(ann)
+            assert changed == (version != uow.version_of(ann))
+        assert (30 if changed else None) == store.require(User, 1).age
+
+    @pytest.mark.parametrize("version", [5, b"x", "\ud800"], ids=["int", "bytes", "surrogate"])
+    def test_what_is_no_version(self, open_store: OpenStore, version: Any) -> None:  # noqa: ANN401
+        """16: refused by `put`, by name."""
+        with (
+            open_store(REGISTRY).unit() as uow,
+            pytest.raises(UnitError, match=r"put\(version=.*version_of"),
+        ):
+            uow.put(User("Ann", id=1), version=version)
 
     def test_of_a_deleted_object_undoes_the_delete(self, open_store: OpenStore) -> None:
         """As `add` does."""

@@ -14,7 +14,7 @@ from uuid import UUID
 import attrs
 import pytest
 
-from redmapper.errors import Taken, UnitError
+from redmapper.errors import Taken, UnitError, ValueRefused
 from redmapper.mapping.fields import Field, Key
 from redmapper.mapping.indexes import Unique
 from redmapper.mapping.mapper import Mapper
@@ -136,7 +136,36 @@ class Shoes(Mapper[Shoe]):
     id = Key[Side]()
 
 
-KEYS = MapperRegistry(Users, Others, Docs, Events, Invoices, Coupons, Days, Shoes)
+@attrs.define
+class Late:
+    """It does not take the numbers that its sequence gives."""
+
+    name: str = ""
+    id: int | None = attrs.field(
+        default=None, validator=attrs.validators.optional(attrs.validators.gt(100))
+    )
+
+
+class Lates(Mapper[Late]):
+    """Its mapper."""
+
+    id = Key[int]()
+
+
+@attrs.define
+class Keyless:
+    """Its generator makes no keys."""
+
+    id: str | None = None
+
+
+class Keylesses(Mapper[Keyless]):
+    """Its mapper."""
+
+    id = Key[str](new=lambda: 7)  # type: ignore[arg-type, return-value]  # pyright: ignore[reportArgumentType]
+
+
+KEYS = MapperRegistry(Lates, Keylesses, Users, Others, Docs, Events, Invoices, Coupons, Days, Shoes)
 
 
 class TestSequences:
@@ -355,6 +384,28 @@ class TestMadeKeys:
             given = uow.add(Invoice("c", 7))
         assert 7 == given.id
         assert 3 == store.query(Invoice).count()
+
+    def test_a_generator_that_makes_no_key(self, open_store: OpenStore) -> None:
+        """Refused by `add`, by name; the object is as it was."""
+        store = open_store(KEYS)
+        keyless = Keyless()
+        for verb in ("add", "put"):
+            with (
+                pytest.raises(ValueRefused, match=r"Keylesses\.id: new= gave .*: 7 is int"),
+                store.unit() as uow,
+            ):
+                getattr(uow, verb)(keyless)
+        with pytest.raises(ValueRefused, match=r"Keylesses\.id: new="):
+            store.new_key(Keyless)
+        assert keyless.id is None
+
+    def test_a_key_is_set_past_validators(self, open_store: OpenStore) -> None:
+        """A commit that has landed does not fail on the way back."""
+        store = open_store(KEYS)
+        late = Late("Ann")
+        save(store, late)
+        assert 1 == late.id
+        assert 1 == store.query(Late).count()
 
     def test_a_generator_that_repeats_itself(self, open_store: OpenStore) -> None:
         """The key is taken, as any other would be."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import attrs
@@ -26,6 +27,7 @@ class Page:
     body: str | None = None
     tags: list[str] = attrs.field(factory=list)
     links: dict[str, str] = attrs.field(factory=dict)
+    extra: Any = None
 
 
 class Pages(Mapper[Page]):
@@ -400,10 +402,18 @@ class TestRefusedValues:
         [
             ({"title": 7}, r"Page\('p'\)\.title: 7 is int"),
             ({"title": b"x"}, r"Page\('p'\)\.title"),
-            ({"tags": ["a", 7, object()]}, r"Page\('p'\)\.tags\[2\]"),
+            ({"tags": ["a", "b", object()]}, r"Page\('p'\)\.tags\[2\]"),
             ({"links": {"a": {"b": object()}}}, r"Page\('p'\)\.links\[.a.\]\[.b.\]"),
+            ({"tags": "abc"}, r"Page\('p'\)\.tags: 'abc' is str, list expected"),
+            ({"tags": ["a", 7]}, r"Page\('p'\)\.tags\[1\]: 7 is int, str expected"),
+            ({"links": {"a": 7}}, r"Page\('p'\)\.links\[.a.\]: 7 is int, str expected"),
+            ({"extra": {"a": [date(2024, 2, 29)]}}, r"Page\('p'\)\.extra\[.a.\]\[0\]: .* is date"),
+            ({"extra": {1: 2}}, r"Page\('p'\)\.extra\.keys\(\): 1 is int"),
         ],
-        ids=["type", "bytes", "in a list", "in a dict"],
+        ids=[
+            *("type", "bytes", "in a list", "in a dict", "a text as a list", "another type"),
+            *("another type in a dict", "under Any", "a key under Any"),
+        ],
     )
     def test_an_unencodable_value(
         self, open_store: OpenStore, values: dict[str, Any], path: str

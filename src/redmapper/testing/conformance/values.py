@@ -15,6 +15,7 @@ from uuid import UUID
 import attrs
 import pytest
 
+from redmapper.errors import UnsupportedQuery, ValueRefused
 from redmapper.mapping.fields import Field, Key
 from redmapper.mapping.indexes import Lookup, Ordered, Unique
 from redmapper.mapping.mapper import Mapper
@@ -357,6 +358,24 @@ class TestScalars:
             store.query(held.domain).where(held.mapper.value == value).all() for value in values
         ]
         assert [[at] for at in range(len(values))] == [[row.id for row in rows] for rows in found]
+
+    def test_a_literal_has_no_other_values(self, open_store: OpenStore) -> None:
+        """Neither in an entity nor in a condition, whatever their type."""
+        held = indexed("literal")
+        store = open_store(held.registry)
+        for value in ("middle", 7):
+            with pytest.raises(ValueRefused, match=r"Holder\(1\)\.value: "), store.unit() as uow:
+                uow.add(held.domain(1, value))
+            for condition in (held.mapper.value == value, held.mapper.value.in_([value])):
+                with pytest.raises(UnsupportedQuery, match="value: "):
+                    store.query(held.domain).where(condition).all()
+        assert 0 == store.query(held.domain).count()
+
+    @pytest.mark.parametrize("values", ["left", b"left", 7], ids=repr)
+    def test_in_takes_several_values(self, values: Any) -> None:  # noqa: ANN401 - what is wrong
+        """A text is not taken for its characters."""
+        with pytest.raises(UnsupportedQuery, match="takes several values"):
+            indexed("literal").mapper.value.in_(values)
 
     @EVERY_SCALAR
     def test_a_unique_value_is_got(self, open_store: OpenStore, kind: str) -> None:
