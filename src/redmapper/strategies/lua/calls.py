@@ -10,7 +10,7 @@ from redmapper.mapping.columns import Record
 from redmapper.mapping.mapped import MappedClass
 from redmapper.strategies.lua.entries import Places, SetEntries
 from redmapper.strategies.lua.foreign import Types, foreign_types
-from redmapper.strategies.lua.layout import cut, cut_field, joined
+from redmapper.strategies.lua.layout import cut, cut_check, joined
 from redmapper.wire import Argument, Reply, Script
 from redmapper.work.plan import (
     Absent,
@@ -64,7 +64,7 @@ def _secret_fields(write: EntityWrite) -> Iterator[Argument]:
     """Of the hash, as they are written and as they are checked."""
     hidden, check = write.mapped.hidden, write.check
     checked = check.fields if isinstance(check, AtFields) else ()
-    expected = [each for name, value in checked for each in cut_field(name, value)]
+    expected = cut_check(checked, write.mapped)
     for name, value in (*cut(write.changes, write.base).items(), *expected):
         if value is not None and name.partition(b":")[0] in hidden:
             yield from (value, b"=" + value)

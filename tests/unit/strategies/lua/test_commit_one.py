@@ -12,7 +12,7 @@ from redmapper import Field, Key, Lookup, Mapper, MapperRegistry, Ordered, Uniqu
 from redmapper.mapping.columns import Record
 from redmapper.strategies.lua.calls import CommitCall
 from redmapper.strategies.lua.commit import compile_plan
-from redmapper.strategies.lua.commit_one import MOST, compile_one, is_one
+from redmapper.strategies.lua.commit_one import MOST, compile_one
 from redmapper.strategies.lua.entries import Places
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.scripts import COMMIT_ONE
@@ -249,7 +249,7 @@ def test_every_key_has_a_type():
 )
 def test_a_plan_of_one(writes: tuple[EntityWrite, ...], expected: bool):  # noqa: FBT001 - a case
     """Checked by its version, or by its absence."""
-    assert expected == is_one(make_plan(writes)[0])
+    assert expected == (compile_one(make_plan(writes)[0], PLACES, LANE) is not None)
 
 
 @pytest.mark.parametrize(
