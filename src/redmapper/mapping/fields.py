@@ -10,12 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, Self, TypeVar, get_args
 
+from redmapper.errors import UnsupportedQuery
 from redmapper.mapping.predicates import (
     Between,
     Compare,
+    Contains,
+    EndsWith,
     Has,
+    HasAll,
+    HasAny,
     In,
     IsNone,
+    Like,
     Not,
     Predicate,
     StartsWith,
@@ -89,7 +95,7 @@ class Queryable(Generic[T]):
 
     def in_(self, values: Iterable[T]) -> Predicate:
         """The field has one of the values; None among them matches what has no value."""
-        return In(self, tuple(values))
+        return In(self, self._several("in_", values))
 
     def is_none(self) -> Predicate:
         """The field has no value."""
@@ -102,6 +108,18 @@ class Queryable(Generic[T]):
     def startswith(self: Queryable[str] | Queryable[str | None], prefix: str) -> Predicate:
         """The text begins with the prefix; every character of it is literal."""
         return StartsWith(self, prefix)
+
+    def endswith(self: Queryable[str] | Queryable[str | None], suffix: str) -> Predicate:
+        """The text ends with the suffix; every character of it is literal."""
+        return EndsWith(self, suffix)
+
+    def contains(self: Queryable[str] | Queryable[str | None], part: str) -> Predicate:
+        """The text holds the part; every character of it is literal."""
+        return Contains(self, part)
+
+    def like(self: Queryable[str] | Queryable[str | None], pattern: str) -> Predicate:
+        """The text is the pattern: `?` any one character, `*` any run; all others are literal."""
+        return Like(self, pattern)
 
     def has(
         self: Queryable[list[Element]]
@@ -116,6 +134,41 @@ class Queryable(Generic[T]):
     ) -> Predicate:
         """The collection holds the element."""
         return Has(self, element)
+
+    def has_any(
+        self: Queryable[list[Element]]
+        | Queryable[set[Element]]
+        | Queryable[frozenset[Element]]
+        | Queryable[tuple[Element, ...]]
+        | Queryable[list[Element] | None]
+        | Queryable[set[Element] | None]
+        | Queryable[frozenset[Element] | None]
+        | Queryable[tuple[Element, ...] | None],
+        elements: Iterable[Element],
+    ) -> Predicate:
+        """The collection holds one of the elements at least; of no elements, none does."""
+        return HasAny(self, self._several("has_any", elements))
+
+    def has_all(
+        self: Queryable[list[Element]]
+        | Queryable[set[Element]]
+        | Queryable[frozenset[Element]]
+        | Queryable[tuple[Element, ...]]
+        | Queryable[list[Element] | None]
+        | Queryable[set[Element] | None]
+        | Queryable[frozenset[Element] | None]
+        | Queryable[tuple[Element, ...] | None],
+        elements: Iterable[Element],
+    ) -> Predicate:
+        """The collection holds every one of the elements; of no elements, any collection does."""
+        return HasAll(self, self._several("has_all", elements))
+
+    def _several(self, verb: str, values: Iterable[Any]) -> tuple[Any, ...]:
+        """The values that a condition names; text is no collection of its characters here."""
+        if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+            message = f"{self!r}.{verb}({self.show(values)}): give a list of values"
+            raise UnsupportedQuery(message)
+        return tuple(values)
 
     def asc(self) -> Term:
         """This field, smallest first, None before all."""

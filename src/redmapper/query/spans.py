@@ -96,11 +96,16 @@ def _present(scalar: Scalar) -> Span:
     return Span(successor(scalar.none) or b"", None)
 
 
+NAN = b"\xff\xff"
+"""Where NaN stands, which no index holds: above every value, and within no comparison."""
+
+
 def _comparable(scalar: Scalar, encoded: bytes) -> Span:
-    """The values one value can be compared with: naive times only with naive ones."""
-    if scalar.name not in ("datetime", "time"):
-        return _present(scalar)
-    return Span(encoded[:1], successor(encoded[:1]))
+    """The values one value can be compared with: no NaN, and naive times only with naive ones."""
+    if scalar.name in ("datetime", "time"):
+        return Span(encoded[:1], successor(encoded[:1]))
+    present = _present(scalar)
+    return attrs.evolve(present, high=NAN) if scalar.name in ("float", "decimal") else present
 
 
 def _compare(predicate: Any, column: Column, scalar: Scalar) -> Spans:  # noqa: ANN401 - a Compare

@@ -8,9 +8,9 @@ import attrs
 
 from redmapper.errors import CommitUnknown, ConnectionLost, StoreError, UnitTooLarge
 from redmapper.mapping.columns import Record
-from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
+from redmapper.mapping.mapped import MappedClass, MappedIndex
 from redmapper.mapping.registry import MapperRegistry
-from redmapper.query.planner import ByUnique
+from redmapper.query.explain import Explanation
 from redmapper.query.selection import Row, Selection
 from redmapper.strategies.lua.commit import (
     Arguments,
@@ -19,7 +19,7 @@ from redmapper.strategies.lua.commit import (
     refusals_of,
 )
 from redmapper.strategies.lua.entries import SERVED, Placements
-from redmapper.strategies.lua.find import Finder, Reading
+from redmapper.strategies.lua.find import Finder
 from redmapper.strategies.lua.foreign import carry
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.layout import joined
@@ -90,24 +90,19 @@ class BoundLua:
 
     def owner(self, mapped: MappedClass, index: MappedIndex, value: bytes) -> Flow[Row | None]:
         """The owner of a unique value, and its record."""
-        reading = Reading(self.keyspace, mapped, [ByUnique(index, (value,))])
-        step = yield from reading.step("rows", 1)
-        return step.rows[0] if step.rows else None
+        return Finder(self.keyspace).owner(mapped, index, value)
 
     def find(self, selection: Selection) -> Flow[list[Row]]:
         """The rows of a selection."""
-        return Finder(self.keyspace, self._rows).find(selection)
+        return Finder(self.keyspace).find(selection)
 
     def count(self, selection: Selection) -> Flow[int]:
         """How many there are."""
-        return Finder(self.keyspace, self._rows).count(selection)
+        return Finder(self.keyspace).count(selection)
 
-    def _rows(self, mapped: MappedClass, keys: Sequence[KeyBytes]) -> Flow[list[Row]]:
-        if not keys:
-            return []
-        records = yield from self.load([(mapped, key) for key in keys])
-        each = zip(keys, records, strict=True)
-        return [(key, record) for key, record in each if record is not None]
+    def explain(self, selection: Selection, *, analyze: bool) -> Flow[Explanation]:
+        """How `find` answers."""
+        return Finder(self.keyspace).explain(selection, analyze=analyze)
 
     # --- writing ---
 
