@@ -27,6 +27,7 @@ from redmapper.mapping.predicates import (
     StartsWith,
     Term,
 )
+from redmapper.mapping.scalars import shown
 from redmapper.mapping.spelling import refuse_unknown_options
 
 T = TypeVar("T")
@@ -60,7 +61,12 @@ class Queryable(Generic[T]):
 
     def show(self, value: object) -> str:
         """A value of this field, as a condition prints it."""
-        return "..." if self.hidden else repr(value)
+        if self.hidden:
+            return "..."
+        try:
+            return repr(value)
+        except ValueError:  # an int of more digits than Python spells
+            return shown(value)
 
     def __repr__(self) -> str:
         owner = self.owner.__name__ if self.owner else type(self).__name__

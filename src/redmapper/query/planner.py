@@ -164,10 +164,18 @@ def plan_access(selection: Selection) -> Access:
 def plan_accesses(selection: Selection) -> tuple[Access, ...]:
     """Every access to a selection's rows, at least one; NoIndex as `plan_access`."""
     judge_of(selection.where, selection.mapped)  # names what is wrong with the condition itself
+    found = _accesses(selection)
+    if not found:
+        raise _no_index(selection)
+    return found
+
+
+def _accesses(selection: Selection) -> tuple[Access, ...]:
+    """The same, empty where no index serves."""
     asked = _Asked.of(selection)
     serving = list(_serving(asked))
     if asked.conditions and not serving and not selection.scan:
-        raise _no_index(selection)
+        return ()
     limited = selection.limit is not None
     serving.sort(key=lambda each: each.rank(limited=limited), reverse=True)
     whole = list(_whole(asked))
@@ -206,9 +214,8 @@ def _serving(asked: _Asked) -> Iterator[Access]:
 def _either(condition: Or, asked: _Asked) -> Access | None:
     """The union of what serves each side of an `|`; None where one is not served."""
     plain = attrs.evolve(asked.selection, scan=False, order=Order(), limit=None, after=None)
-    try:
-        sides = tuple(plan_accesses(attrs.evolve(plain, where=part)) for part in condition.parts)
-    except NoIndex:
+    sides = tuple(_accesses(attrs.evolve(plain, where=part)) for part in condition.parts)
+    if not all(sides):
         return None
     exact = all(access.residue is None for side in sides for access in side)
     return asked.access(Either(sides), (condition,) if exact else (), distinct=False)
@@ -474,9 +481,7 @@ def _unserved(selection: Selection) -> Predicate | None:
             return condition
         for part in condition.parts:
             side = attrs.evolve(selection, where=part, scan=False)
-            try:
-                plan_access(side)
-            except NoIndex:
+            if not _accesses(side):
                 return _unserved(side)
     return None
 
