@@ -489,7 +489,7 @@ def random_query(chance: random.Random) -> Asked:
         offset=chance.choice([0, 0, 0, 1, 2, 7]),
         scan=chance.random() < 0.9,
         verb=chance.choice(VERBS),
-        size=chance.choice([1, 2, 5, 20]),
+        size=chance.choice([2, 10, 30]),
     )
 
 

@@ -179,7 +179,7 @@ class StoreBase:
 
     def _reading_unit(self) -> UnitBase:
         """A unit for one reading without a unit: nothing of it is kept."""
-        unit = UnitBase(self._session, UnitOptions(read_only=True))
+        unit = UnitBase(self._session, UnitOptions(read_only=True, stateless=True))
         unit._enter()  # noqa: SLF001 - the stateless door is a unit that nobody holds
         return unit
 

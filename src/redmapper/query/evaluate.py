@@ -10,7 +10,7 @@ from redmapper.mapping.columns import Column, Record
 from redmapper.mapping.mapped import MappedClass
 from redmapper.mapping.predicates import And, Has, HasAll, HasAny, IsNone, Not, Or, Predicate
 from redmapper.query.patterns import pattern_of
-from redmapper.query.selection import column_of, place_of
+from redmapper.query.selection import Selection, column_of, place_of
 from redmapper.query.spans import encode_value, spans_of
 
 Judge: TypeAlias = Callable[[Record], bool]
@@ -24,6 +24,19 @@ def judge_of(predicate: Predicate | None, mapped: MappedClass) -> Judge:
     if predicate is None:
         return lambda _: True
     return _COMBINED.get(type(predicate), _one_field)(predicate, mapped)
+
+
+def check(predicate: Any, selection: Selection) -> None:  # noqa: ANN401 - any condition
+    """Raise what `judge_of` raises, without making a function."""
+    if isinstance(predicate, (And, Or)):
+        for part in predicate.parts:
+            check(part, selection)
+    elif isinstance(predicate, Not):
+        check(predicate.part, selection)
+    elif predicate is not None:
+        column = column_of(predicate.field, selection.mapped)
+        if column.kind.scalar is None or selection.spans(predicate, column) is None:
+            judge_of(predicate, selection.mapped)
 
 
 def _and(predicate: Any, mapped: MappedClass) -> Judge:  # noqa: ANN401 - an And

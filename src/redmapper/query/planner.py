@@ -37,7 +37,7 @@ from redmapper.mapping.predicates import (
     Or,
     Predicate,
 )
-from redmapper.query.evaluate import elements_of, judge_of
+from redmapper.query.evaluate import check, elements_of
 from redmapper.query.selection import Order, Selection, column_of, place_of
 from redmapper.query.spans import Span, Spans, spans_of
 
@@ -140,7 +140,7 @@ class _Asked:
                 elements.setdefault(
                     column.name, (condition, sorted(elements_of(condition, column)))
                 )
-            elif (found := spans_of(condition, _as_indexed(column, selection.mapped))) is not None:
+            elif (found := _spans(condition, column, selection)) is not None:
                 spans.setdefault(column.name, []).append((condition, found))
         return cls(selection, conditions, spans, elements)
 
@@ -163,7 +163,7 @@ def plan_access(selection: Selection) -> Access:
 
 def plan_accesses(selection: Selection) -> tuple[Access, ...]:
     """Every access to a selection's rows, at least one; NoIndex as `plan_access`."""
-    judge_of(selection.where, selection.mapped)  # names what is wrong with the condition itself
+    check(selection.where, selection)  # names what is wrong with the condition itself
     found = _accesses(selection)
     if not found:
         raise _no_index(selection)
@@ -178,10 +178,28 @@ def _accesses(selection: Selection) -> tuple[Access, ...]:
         return ()
     limited = selection.limit is not None
     serving.sort(key=lambda each: each.rank(limited=limited), reverse=True)
-    whole = list(_whole(asked))
-    if serving:  # reading all is an alternative where it gives the order, and stops at the limit
-        whole = [each for each in whole if each.in_order and limited]
-    return (*serving, *whole)
+    if not serving:
+        return tuple(_whole(asked))
+    if limited:  # reading all is an alternative where that gives the order, and may stop
+        serving += [each for each in _whole(asked) if each.in_order]
+    return tuple(_worthwhile(serving))
+
+
+def _worthwhile(accesses: list[Access]) -> Iterator[Access]:
+    """Accesses without those that another one beats however many entries there are.
+
+    What serves more conditions reaches no more entries; only an order may make up for that.
+    """
+    kept: list[Access] = []
+    for access in accesses:
+        needed = set(map(id, access.by))
+        beaten = (
+            needed.issubset(map(id, better.by)) and (better.in_order or not access.in_order)
+            for better in kept
+        )
+        if not any(beaten):
+            kept.append(access)
+            yield access
 
 
 def conditions_of(where: Predicate | None) -> Iterator[Predicate]:
@@ -453,9 +471,12 @@ def _beyond(ranges: tuple[Cut, ...], member: bytes, reverse: bool) -> tuple[Cut,
     return tuple((low, high) for low, high in above if high is None or low < high)
 
 
-def _as_indexed(column: Column, mapped: MappedClass) -> Column:
-    """The column as its entries are: the key stands in the listing by its stored bytes."""
-    return mapped.key.listed if column is mapped.key.attribute.column else column
+def _spans(condition: Predicate, column: Column, selection: Selection) -> Spans | None:
+    """The spans of a column as its entries are: the key is listed by its stored bytes."""
+    key = selection.mapped.key
+    if column is key.attribute.column:
+        return spans_of(condition, key.listed)
+    return selection.spans(condition, column)
 
 
 def _is_unequal(condition: object) -> bool:

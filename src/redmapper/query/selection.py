@@ -14,7 +14,7 @@ from redmapper.mapping.fields import Queryable
 from redmapper.mapping.mapped import KeyBytes, MappedClass
 from redmapper.mapping.ordering import descending
 from redmapper.mapping.predicates import Predicate, Term
-from redmapper.query.spans import NAN
+from redmapper.query.spans import NAN, Spans, spans_of
 
 Row: TypeAlias = tuple[KeyBytes, Record]
 """A stored entity as a query finds it."""
@@ -66,6 +66,14 @@ class Selection:
     without: frozenset[KeyBytes] = frozenset()
     after: Position | None = None
     fields: tuple[bytes, ...] | None = None
+    _spans: dict[int, Spans | None] = attrs.field(factory=dict, eq=False, repr=False, alias="spans")
+
+    def spans(self, predicate: Predicate, column: Column) -> Spans | None:
+        """`spans_of`, worked out once a condition of this selection."""
+        known = self._spans
+        if id(predicate) not in known:
+            known[id(predicate)] = spans_of(predicate, column)
+        return known[id(predicate)]
 
 
 def column_of(field: Queryable[Any], mapped: MappedClass) -> Column:

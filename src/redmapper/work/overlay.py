@@ -63,6 +63,8 @@ class Overlay:
 
     def matching(self, selection: Selection) -> list[Found]:
         """The pending objects that meet the condition, and stand behind where it begins."""
+        if not self.pending:
+            return []
         judge = judge_of(selection.where, self.mapped)
         found = [
             Found(tracked.key, record, tracked) for tracked, record in self.pending if judge(record)
@@ -76,9 +78,9 @@ class Overlay:
     def merged(self, rows: list[Row], selection: Selection) -> list[Found]:
         """The stored rows and the matching pending ones, ordered and cut."""
         found = [Found(key, record) for key, record in rows]
-        pending = self.matching(selection) if self.pending else []
+        pending = self.matching(selection)
         if not pending:
-            return found[: selection.limit]
+            return found
         encode = sort_key(selection.order, self.mapped)
         found += pending
         found.sort(key=lambda each: encode(*_sorted_by(each)))

@@ -101,7 +101,7 @@ class Reading:
         """The objects of a query, this unit's own changes among them."""
         selection = self._selection(asked)
         found = yield from self._found(selection, asked.offset)
-        return [self._object(selection.mapped, each) for each in found]
+        return self._objects(selection.mapped, found)
 
     def page(self, asked: Asked, size: int, after: str | None) -> Flow[Page[Any]]:
         """So many objects of a query, from a position on."""
@@ -110,7 +110,7 @@ class Reading:
         begin = None if after is None else position_at(after, selection)
         wanted = attrs.evolve(selection, limit=size + 1, after=begin)
         found = yield from self._found(wanted, 0)
-        items = [self._object(selection.mapped, each) for each in found[:size]]
+        items = self._objects(selection.mapped, found[:size])
         more = len(found) > size
         return Page(items, token_of(found[size - 1].position(selection), selection) if more else None)
 
@@ -166,10 +166,14 @@ class Reading:
             return selection
         return attrs.evolve(selection, limit=selection.limit + offset)
 
-    def _object(self, mapped: MappedClass, found: Found) -> Any:  # noqa: ANN401 - an entity
-        if found.tracked is not None:
-            return found.tracked.obj
-        return self._adopt(mapped, (found.key or b"", found.record))
+    def _objects(self, mapped: MappedClass, found: list[Found]) -> list[Any]:
+        """The objects of rows; where nobody holds the unit, nothing is tracked."""
+        if self.options.stateless:
+            return [mapped.construct(each.record, each.key or b"") for each in found]
+        return [
+            each.tracked.obj if each.tracked else self._adopt(mapped, (each.key or b"", each.record))
+            for each in found
+        ]
 
     def _selection(self, asked: Asked) -> Selection:
         return asked.selection(self.session.registry.mapped(asked.mapper))

@@ -24,8 +24,9 @@ class Session:
 
 @attrs.frozen(kw_only=True)
 class UnitOptions:
-    """How a unit was asked for: see `Store.unit`."""
+    """How a unit was asked for: see `Store.unit`. `stateless`: for one reading, nobody holds it."""
 
     commit: str = "exit"
     read_only: bool = False
+    stateless: bool = False
     reads: str = "overlaid"

@@ -189,7 +189,8 @@ end
 local mapper, fingerprint, prefix, form, wanted = take(), take(), take(), take(), take()
 local wish, limit, page, most, budget = number(), number(), number(), number(), number()
 local names = each(take)
-local current, held
+local current, stamp, touched, exists = '', 0, false, false
+local stamps, held = {}, {} -- by place: for which candidate it was read, and what it holds
 local seen, read, spent = 0, 0, 0
 
 local function column()
@@ -206,17 +207,29 @@ local function whole(name, text)
   return table.concat(pieces)
 end
 
-local function value_of(of)
-  local place = of.shadow
-  if of.place == 0 then return current end
-  if not held then
-    held = call('HMGET', prefix .. current, unpack(names))
-    read, spent = read + 1, spent + 5
+local function stored_at(place)
+  if stamps[place] ~= stamp then
+    local text = call('HGET', prefix .. current, names[place])
+    if text and #text == PIECE then text = whole(names[place], text) end
+    if not touched then read, touched = read + 1, true end
+    if text then exists = true end
+    stamps[place], held[place], spent = stamp, text, spent + 3
   end
-  if place == 0 or not held[place] then place = of.place end
-  local text = held[place]
-  if text and #text == PIECE then return whole(names[place], text) end
-  return text
+  return held[place]
+end
+
+local function value_of(of)
+  if of.place == 0 then return current end
+  return of.shadow > 0 and stored_at(of.shadow) or stored_at(of.place)
+end
+
+local function take_up(candidate)
+  current, stamp, touched, exists = candidate, stamp + 1, false, false
+end
+
+-- An entry may outlive its record: where all that was read is absent, the record may be, too.
+local function is_there()
+  return exists or not touched or call('EXISTS', prefix .. current) == 1
 end
 
 -- Tests, as functions of the candidate.
@@ -226,19 +239,21 @@ local test
 
 local function tested() return columns[number()] end
 
-local function bound()
+local function bound(kind, sign)
   local word = take()
-  return { closed = byte(word) == 91, text = byte(word) ~= 45 and sub(word, 2) }
+  local text = byte(word) ~= 45 and sub(word, 2)
+  local near = text and kind.near(text) or -sign * HUGE
+  return { closed = byte(word) == 91, text = text, near = near, sign = sign }
 end
 
-local function reaches(kind, text, near, edge, sign)
-  if not edge.text then return true end
-  edge.near = edge.near or kind.near(edge.text)
-  local difference = sign * versus(kind, text, near, edge.text, edge.near)
+local function reaches(kind, text, near, edge)
+  local difference = edge.sign * (near - edge.near)
+  if difference > 0 then return true end
+  if 0 > difference then return false end
+  if not edge.text or text == edge.text then return edge.closed or not edge.text end
+  difference = edge.sign * versus(kind, text, near, edge.text, edge.near)
   return difference > 0 or (difference == 0 and edge.closed)
 end
-
-local function span() return { low = bound(), high = bound() } end
 
 local tests = {
   ['and'] = function()
@@ -285,14 +300,15 @@ local tests = {
   end,
   span = function()
     local of = tested()
-    local kind, spans = of.kind, each(span)
+    local kind = of.kind
+    local spans = each(function() return { low = bound(kind, 1), high = bound(kind, -1) } end)
     return function()
       local text = value_of(of)
       if not text or (kind.nan and is_nan(text) == 1) then return false end
       local near = kind.near(text)
       for i = 1, #spans do
-        local low, high = spans[i].low, spans[i].high
-        if reaches(kind, text, near, low, 1) and reaches(kind, text, near, high, -1) then
+        local one = spans[i]
+        if reaches(kind, text, near, one.low) and reaches(kind, text, near, one.high) then
           return true
         end
       end
@@ -328,12 +344,12 @@ local key_kind = kinds[form == 'int' and 'int' or 'bytes']
 order[#order + 1] = { of = { kind = key_kind, place = 0 }, sign = flag() and -1 or 1 }
 
 local function placed(row)
+  row.texts, row.nears = {}, {}
   for i = 1, #order do
     local of = order[i].of
     local text = value_of(of)
     row.texts[i], row.nears[i] = text, text and of.kind.near(text) or -HUGE
   end
-  return row
 end
 
 local function before(a, b)
@@ -552,12 +568,12 @@ local function expected_of(ways, all)
 end
 
 local function cost_of(of, expected)
-  local one, count = of.reads and 6 or 1, of.size
+  local one, count = of.reads and 4 or 1, of.size
   if wanted == 'count' and #of.left == 0 and of.distinct then return 0 end
   if of.walks and wish >= 0 then
     count = math.min(count, (wish + #leave_out) * math.max(count, 1) / expected)
   elseif wish >= 0 and not by_key_alone then
-    one = 9
+    one = one + 5
   end
   if not of.walks and of.size - most > 0 then one = one + 3 end
   return count * one
@@ -568,25 +584,21 @@ local all = call('ZCARD', KEYS[2])
 if stored and stored ~= fingerprint and all > 0 then return { 'schema' } end
 
 local ways = each(way)
-local sizes, chosen = { 'plan', 0 }, ways[1]
-if #ways > 1 or wanted == 'plan' or not chosen.walks then
+local chosen = ways[1]
+if #ways > 1 or wanted == 'plan' then
+  local sizes, listed, least = { 'plan', 1 }, { unpack(ways) }, HUGE
   for i = 1, #ways do
     ways[i].number, ways[i].size = i, size_of(ways[i].path)
     sizes[i + 2] = ways[i].size
   end
-  local listed = { unpack(ways) }
-  local expected, least = expected_of(ways, all), HUGE
+  local expected = expected_of(ways, all)
   for i = 1, #listed do
     local cost = cost_of(listed[i], expected)
     if least - cost > 0 then
-      chosen, least = listed[i], cost
+      chosen, sizes[2], least = listed[i], i, cost
     end
   end
-end
-chosen.number = chosen.number or 1
-if wanted == 'plan' then
-  sizes[2] = chosen.number
-  return sizes
+  if wanted == 'plan' then return sizes end
 end
 
 -- What becomes of a candidate.
@@ -600,7 +612,7 @@ local function holds(probes_only)
     local one = chosen.left[i]
     if not (probes_only and one.reads) and not one.holds() then return false end
   end
-  return not held or held[1] ~= false
+  return is_there()
 end
 
 local function keep(row)
@@ -616,7 +628,7 @@ local function keep(row)
 end
 
 local function consider(candidate)
-  current, held = candidate, nil
+  take_up(candidate)
   seen, spent = seen + 1, spent + 1
   if left_out[candidate] or not holds(wanted == 'keys') then return end
   local row = { key = candidate }
@@ -624,12 +636,10 @@ local function consider(candidate)
     kept[#kept + 1] = row
     return
   end
-  if chosen.keyed and not held and call('EXISTS', prefix .. candidate) == 0 then return end
+  if chosen.keyed and not exists and call('EXISTS', prefix .. candidate) == 0 then return end
   if sorts then
-    row.texts, row.nears = {}, {}
     placed(row)
-    if held and not held[1] then return end
-    if start and not before(start, row) then return end
+    if not is_there() or (start and not before(start, row)) then return end
   end
   if wanted == 'count' then
     total = total + 1
@@ -640,6 +650,7 @@ local function consider(candidate)
   end
 end
 
+if chosen.path.word and not chosen.size then chosen.size = size_of(chosen.path) end -- it picks
 local picked = picked_of(chosen.path, {})
 local source, cursor, ids = 0, '', {}
 for i = 1, #picked do
@@ -662,7 +673,7 @@ local function counted()
   chosen.left = conditions
   local found = total
   for i = 1, #leave_out do
-    current, held = leave_out[i], nil
+    take_up(leave_out[i])
     if call('EXISTS', prefix .. current) == 1 and holds() then found = found - 1 end
   end
   total = found
@@ -710,6 +721,7 @@ if wanted == 'count' and #chosen.left == 0 and chosen.distinct and not chosen.ke
 elseif chosen.walks then
   walked()
 else
+  chosen.size = chosen.size or size_of(chosen.path)
   if chosen.size - most > 0 and wanted ~= 'keys' then wanted, most = 'keys', most * 4 end
   gathered()
 end
@@ -728,7 +740,7 @@ if wanted == 'rows' then
   end
 elseif wanted == 'fields' and #fields > 0 then
   for i = 1, #keys do
-    current, held = keys[i], nil
+    take_up(keys[i])
     local record = call('HMGET', prefix .. current, unpack(fields))
     for j = 1, #fields do
       local text = record[j]
@@ -738,4 +750,4 @@ elseif wanted == 'fields' and #fields > 0 then
   end
 end
 if wanted == 'count' then keys = total end
-return { wanted, chosen.number, seen, read, source, cursor, ids, keys, records }
+return { wanted, chosen.number or 1, seen, read, source, cursor, ids, keys, records }

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import attrs
@@ -49,7 +50,6 @@ from redmapper.query.planner import (
     conditions_of,
 )
 from redmapper.query.selection import Selection, column_of
-from redmapper.query.spans import spans_of
 from redmapper.strategies.lua.entries import tail_descends
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.wire import Argument
@@ -99,6 +99,16 @@ class Late(Exception):  # noqa: N818 - a signal, no error
     """A condition that the script can not judge."""
 
 
+@lru_cache
+def _lookups(mapped: MappedClass) -> dict[str, MappedIndex]:
+    """The `Lookup` over each column that has one to itself."""
+    return {
+        index.columns[0].name: index
+        for index in mapped.indexes.values()
+        if isinstance(index.index, Lookup) and len(index.columns) == 1
+    }
+
+
 @attrs.frozen
 class Test:
     """A condition in the words of the script.
@@ -123,17 +133,13 @@ class Wording:
     tests: list[tuple[Predicate, Test]] = attrs.field(factory=list)
     sources: list[Words] = attrs.field(factory=list)
     _places: dict[bytes, int] = attrs.field(factory=dict)
-    _names: dict[bytes, int] = attrs.field(factory=lambda: {b"@": 1})
+    _names: dict[bytes, int] = attrs.field(factory=dict)
     _columns: dict[str, tuple[int, Words]] = attrs.field(factory=dict)
-    _lookups: dict[str, MappedIndex] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         mapped = self.selection.mapped
         self.key(self.keyspace.schema, "hash")
         self.key(self.keyspace.listing(mapped), "zset")
-        for index in mapped.indexes.values():
-            if isinstance(index.index, Lookup) and len(index.columns) == 1:
-                self._lookups[index.columns[0].name] = index
         judged: list[tuple[Predicate, Test]] = []
         for condition in conditions_of(self.selection.where):
             try:
@@ -194,7 +200,7 @@ class Wording:
 
     def lookup_of(self, column: Column) -> MappedIndex | None:
         """The `Lookup` over this column alone."""
-        return self._lookups.get(column.name)
+        return _lookups(self.mapped).get(column.name)
 
     def _note(self, index: MappedIndex) -> None:
         self.secret = self.secret or not index.stored.isdisjoint(self.mapped.hidden)
@@ -338,7 +344,7 @@ def _of_one(wording: Wording, predicate: Any) -> Test:  # noqa: ANN401 - a condi
     """A condition on one scalar field: a set to probe, some values, or spans of them."""
     column = _column(wording, predicate)
     index = wording.lookup_of(column)
-    spans = spans_of(predicate, column) if index is not None else None
+    spans = wording.selection.spans(predicate, column) if index is not None else None
     if index is not None and spans is not None:
         points = [span.point for span in spans if span.point is not None]
         if len(points) == len(spans):
