@@ -140,7 +140,19 @@ POOLS: dict[str, list[Any]] = {
     "code": [None, UUID(int=0), UUID(int=1), UUID(int=2**127), UUID(int=2**128 - 1)],
     "flag": [False, True],
     "size": [None, *Size],
-    "text": ["", "a", "b*c", "b?c", "x" * 63, "x" * 64, "x" * 65, "é" * 64, "🙂", "a🙂b", "x" * 600],
+    "text": [
+        "",
+        "a",
+        "b*c",
+        "b?c",
+        "x" * 63,
+        "x" * 64,
+        "x" * 65,
+        "é" * 64,
+        "🙂",
+        "a🙂b",
+        "x" * 600,
+    ],
     "raw": [None, b"", b"\0", b"\xff", b"a" * 64, b"a" * 65],
 }
 TAGS = ["", "x", "X", "y", "z\0", "t" * 70]
@@ -149,7 +161,23 @@ KEYS: dict[type, list[Any]] = {
     Numbered: [*range(-60, 60), 10**20, -(10**20)],
     Named: ["", "a", "A", "a:1", "{x}", "ä\0b", "z" * 70, "\0", *(f"k{at}" for at in range(100))],
 }
-PATTERNS = ["*", "?", "", "a*", "*b", "*\0*", "?c", "b?c", "b*c", "*🙂*", "a?b", "x*x", "??", "é*é", "r*?"]
+PATTERNS = [
+    "*",
+    "?",
+    "",
+    "a*",
+    "*b",
+    "*\0*",
+    "?c",
+    "b?c",
+    "b*c",
+    "*🙂*",
+    "a?b",
+    "x*x",
+    "??",
+    "é*é",
+    "r*?",
+]
 TEXTS = ["", "a", "b", "\0", "🙂", "x", "é", "*", "?", "%", "SS", "om"]
 
 # --- conditions, said to a mapper and judged on an object --------------------------------------
@@ -213,7 +241,9 @@ def glob(pattern: str, norm: Callable[[str], str]) -> re.Pattern[str]:
     """A `like` as a regular expression."""
     pieces = re.split(r"([*?])", pattern)
     spelled = {"*": ".*", "?": "."}
-    return re.compile("".join(spelled.get(each) or re.escape(norm(each)) for each in pieces), re.DOTALL)
+    return re.compile(
+        "".join(spelled.get(each) or re.escape(norm(each)) for each in pieces), re.DOTALL
+    )
 
 
 def comparison(chance: random.Random, name: str, pool: list[Any]) -> Condition:
@@ -228,11 +258,15 @@ def comparison(chance: random.Random, name: str, pool: list[Any]) -> Condition:
 
 def between(chance: random.Random, name: str, pool: list[Any]) -> Condition:
     """Both ends in."""
-    low, high = chance.choices([each for each in pool if each is not None and not is_nan(each)], k=2)
+    low, high = chance.choices(
+        [each for each in pool if each is not None and not is_nan(each)], k=2
+    )
     return Condition(
         lambda mapper: getattr(mapper, name).between(low, high),
-        lambda thing: compares(">=", valued(name, thing), plain(name, low))
-        and compares("<=", valued(name, thing), plain(name, high)),
+        lambda thing: (
+            compares(">=", valued(name, thing), plain(name, low))
+            and compares("<=", valued(name, thing), plain(name, high))
+        ),
     )
 
 
@@ -252,10 +286,12 @@ def none(chance: random.Random, name: str, _: Any = None) -> Condition:
     """Whether there is a value."""
     if chance.random() < 0.5:
         return Condition(
-            lambda mapper: getattr(mapper, name).is_none(), lambda thing: valued(name, thing) is None
+            lambda mapper: getattr(mapper, name).is_none(),
+            lambda thing: valued(name, thing) is None,
         )
     return Condition(
-        lambda mapper: getattr(mapper, name).not_none(), lambda thing: valued(name, thing) is not None
+        lambda mapper: getattr(mapper, name).not_none(),
+        lambda thing: valued(name, thing) is not None,
     )
 
 
@@ -355,7 +391,10 @@ def sorted_by(things: Iterable[Any], terms: list[tuple[str, bool]]) -> list[Any]
     def compare(one: tuple[int, Any], other: tuple[int, Any]) -> int:
         for name, down in terms:
             if name == "id":
-                keys = [(each.id is None, at if each.id is None else each.id) for at, each in (one, other)]
+                keys = [
+                    (each.id is None, at if each.id is None else each.id)
+                    for at, each in (one, other)
+                ]
                 found = (keys[0] > keys[1]) - (keys[0] < keys[1])
             else:
                 found = three_way(valued(name, one[1]), valued(name, other[1]))
@@ -508,7 +547,9 @@ def random_thing(chance: random.Random, cls: type, key: Any) -> Any:
 def population(seed: int) -> list[Any]:
     """The stored things."""
     chance = random.Random(seed)
-    things = [random_thing(chance, cls, key) for cls in CLASSES for key in chance.sample(KEYS[cls], 70)]
+    things = [
+        random_thing(chance, cls, key) for cls in CLASSES for key in chance.sample(KEYS[cls], 70)
+    ]
     for cls in CLASSES:
         mine = [each for each in things if type(each) is cls]
         for thing, code in zip(chance.sample(mine, 4), POOLS["code"][1:], strict=True):
@@ -520,7 +561,7 @@ def disturb(chance: random.Random, unit: Any, things: list[Any]) -> list[Any]:
     """Change, delete and add things in a unit; what there is for it afterwards."""
     after = []
     for thing in things:
-        what = chance.randrange(6)
+        what = chance.randrange(14)
         if what == 0:
             unit.delete_by_key(type(thing), thing.id)
             continue
@@ -532,9 +573,7 @@ def disturb(chance: random.Random, unit: Any, things: list[Any]) -> list[Any]:
             after.append(mine)
         else:
             after.append(thing)
-    for _ in range(6):
-        after.append(unit.add(random_thing(chance, Numbered, None)))
+    after += [unit.add(random_thing(chance, Numbered, None)) for _ in range(4)]
     free = [key for key in KEYS[Named] if all(key != each.id for each in things)]
-    for key in chance.sample(free, 5):
-        after.append(unit.add(random_thing(chance, Named, key)))
-    return after
+    named = [unit.add(random_thing(chance, Named, key)) for key in chance.sample(free, 3)]
+    return after + named

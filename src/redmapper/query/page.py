@@ -117,7 +117,11 @@ def _of_elements(predicate: Any, mapped: MappedClass) -> object:  # noqa: ANN401
 def _of_field(predicate: Any, mapped: MappedClass) -> object:  # noqa: ANN401 - a condition
     column = column_of(predicate.field, mapped)
     spans = spans_of(predicate, column)
-    said = pattern_of(predicate, column) if spans is None else [(each.low, each.high) for each in spans]
+    said = (
+        pattern_of(predicate, column)
+        if spans is None
+        else [(each.low, each.high) for each in spans]
+    )
     return (column.name, type(predicate).__name__ if said is None else said)
 
 

@@ -14,7 +14,7 @@ import itertools
 import math
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import attrs
 
@@ -145,7 +145,12 @@ class _Asked:
         return cls(selection, conditions, spans, elements)
 
     def access(
-        self, source: Source, by: Iterable[Predicate], *, in_order: bool = False, distinct: bool = True
+        self,
+        source: Source,
+        by: Iterable[Predicate],
+        *,
+        in_order: bool = False,
+        distinct: bool = True,
     ) -> Access:
         """What a source leaves open of the conditions."""
         taken = tuple(by)
@@ -529,16 +534,17 @@ def advice_for(selection: Selection, access: Access) -> str | None:
     ordered = selection.limit is not None and not access.in_order
     if access.residue is None and (not ordered or selection.order.by_key_alone):
         return None
-    equal = [each for each in conditions_of(selection.where) if _is_equality(each)]
-    names = list(dict.fromkeys(each.field.name for each in equal))
+    conditions = conditions_of(selection.where)
+    equal = (
+        each.field.name
+        for each in conditions
+        if isinstance(each, Compare) and each.operator == "=="
+    )
+    names = list(dict.fromkeys(equal))
     parts = [*names, *_next_parts(selection, names)]
-    if len(parts) < 1 or parts == _parts_of(access.source):
+    if not parts or parts == _parts_of(access.source):
         return None
     return f"Ordered({', '.join(parts)}) in {selection.mapped.mapper.__name__}"
-
-
-def _is_equality(condition: Any) -> bool:  # noqa: ANN401 - a condition
-    return isinstance(condition, Compare) and condition.operator == "=="
 
 
 def _next_parts(selection: Selection, names: list[str]) -> Iterator[str]:
@@ -549,7 +555,12 @@ def _next_parts(selection: Selection, names: list[str]) -> Iterator[str]:
         return
     for condition in conditions_of(selection.where):
         field = getattr(getattr(condition, "part", condition), "field", None)
-        if field is None or field.name in names or _is_unequal(condition) or isinstance(condition, In):
+        if (
+            field is None
+            or field.name in names
+            or _is_unequal(condition)
+            or isinstance(condition, In)
+        ):
             continue
         column = column_of(field, selection.mapped)
         if column.kind.scalar is not None and spans_of(condition, column) is not None:

@@ -121,12 +121,11 @@ _GREATEST = b"\xff"
 """Above every key: where an object stands that waits for its number from a sequence."""
 
 
-def sort_key(
-    order: Order, mapped: MappedClass
-) -> Callable[[tuple[KeyBytes | None, Record], int], bytes]:
+def sort_key(order: Order, mapped: MappedClass) -> Callable[..., bytes]:
     """What sorts rows: the bytes an `Ordered` over the same terms would hold.
 
-    Its second argument tells rows without a key apart: those that wait for a number.
+    The function takes a row, its key None for one that waits for a number, and the serial that
+    tells such rows apart.
     """
     columns = [(place_of(column), down) for column, down in order.terms]
     tail = key_tail(mapped.key.scalar)

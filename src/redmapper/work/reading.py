@@ -112,7 +112,9 @@ class Reading:
         found = yield from self._found(wanted, 0)
         items = self._objects(selection.mapped, found[:size])
         more = len(found) > size
-        return Page(items, token_of(found[size - 1].position(selection), selection) if more else None)
+        return Page(
+            items, token_of(found[size - 1].position(selection), selection) if more else None
+        )
 
     def values(self, asked: Asked, fields: tuple[object, ...]) -> Flow[list[tuple[Any, ...]]]:
         """Some fields of each row, from the records; nothing is built or tracked."""
@@ -171,7 +173,9 @@ class Reading:
         if self.options.stateless:
             return [mapped.construct(each.record, each.key or b"") for each in found]
         return [
-            each.tracked.obj if each.tracked else self._adopt(mapped, (each.key or b"", each.record))
+            each.tracked.obj
+            if each.tracked
+            else self._adopt(mapped, (each.key or b"", each.record))
             for each in found
         ]
 

@@ -14,8 +14,9 @@ conformance suite. The contract:
 - *find* and *count* write nothing. They see whole commits, never half of one; but an answer put
   together in several steps is no snapshot of all. Rows come in the order of the selection, ties by
   key, from behind `after` on, exactly `limit` of them where there are so many, and none of the keys
-  in `without`. Of a record `fields` must be there, more may be. Before it answers, a strategy calls `query.planner.plan_access`, which refuses
-  what no index serves: the same queries are refused everywhere.
+  in `without`. Of a record `fields` must be there, more may be. Before it answers, a strategy calls
+  `query.planner.plan_access`, which refuses what no index serves: the same queries are refused
+  everywhere.
 - *Capabilities* are asked, never names: nobody above needs to know which strategy it is.
 """
 

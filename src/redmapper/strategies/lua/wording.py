@@ -95,7 +95,7 @@ _AWARE = b"\2"
 """What the encoding of an aware time begins with: see `mapping.ordering`."""
 
 
-class Late(Exception):  # noqa: N818 - a signal, no error
+class Late(Exception):
     """A condition that the script can not judge."""
 
 
@@ -287,14 +287,12 @@ class Wording:
         for _, test in self.tests:
             tests += [int(test.reads), *test.words]
         words: Words = [len(self._names), *self._names, len(self._columns)]
-        for _, column in self._columns.values():
-            words += column
-        fields = selection.fields or ()
-        without = sorted(selection.without)
-        return [
-            *(*words, *tests, *terms, *self._start(), len(without), *without),
-            *(len(fields), *fields),
-        ]
+        for _, said in self._columns.values():
+            words += said
+        words += [*tests, *terms, *self._start()]
+        for listed in (sorted(selection.without), selection.fields or ()):
+            words += [len(listed), *listed]
+        return words
 
     def _start(self) -> Words:
         after = self.selection.after
@@ -434,7 +432,7 @@ def _like(wording: Wording, predicate: Any) -> Test:  # noqa: ANN401 - a conditi
 
 
 _CHARACTER = "[%z\x01-\x7f\xc2-\xf4][\x80-\xbf]*"
-"""One character in UTF-8. Lua's patterns are of bytes: each stands here as a character of its own."""
+"""One character in UTF-8. Lua's patterns are of bytes, each of which is a character here."""
 
 
 def _escaped(text: str) -> str:

@@ -23,7 +23,18 @@ KEYWORDS = {
     *("and", "break", "do", "else", "elseif", "end", "false", "for", "function", "if", "in"),
     *("local", "nil", "not", "or", "repeat", "return", "then", "true", "until", "while"),
 }
-GIVEN = {"redis", "KEYS", "ARGV", "string", "tonumber", "tostring", "unpack", "math", "ipairs"}
+GIVEN = {
+    "redis",
+    "KEYS",
+    "ARGV",
+    "string",
+    "tonumber",
+    "tostring",
+    "unpack",
+    "math",
+    "ipairs",
+    "table",
+}
 
 
 def tokens(script: str) -> list[tuple[str, str]]:

@@ -113,9 +113,9 @@ def test_a_foreign_key_that_has_gone_is_not_named(bound: BoundLua):
 def test_the_owner_of_a_value_comes_with_its_record(bound: BoundLua):
     """Or None."""
     index = MAPPED.indexes["by_name"]
-    found = [[b"rows", 0, b"", [b"7"], [[b"name", b"a", b"@", b"v"]]]]
+    found = [[b"rows", 1, 1, 0, 0, b"", [1], [b"7"], [[b"name", b"a", b"@", b"v"]]]]
     assert (b"7", RECORD) == drive(bound.owner(MAPPED, index, b"a\0\1"), [found]).result
-    nobody = [[b"rows", 0, b"", [], []]]
+    nobody = [[b"rows", 1, 0, 0, 0, b"", [1], [], []]]
     assert drive(bound.owner(MAPPED, index, b"b\0\1"), [nobody]).result is None
 
 
