@@ -535,7 +535,7 @@ local function picked_of(of, found)
   return found
 end
 
--- Ways: what each costs, in units of a third of a microsecond.
+-- Ways: what each costs, in units of about half a microsecond.
 
 local function way()
   local said = { walks = flag(), distinct = flag(), covers = each(number), path = path() }

@@ -50,8 +50,8 @@ CANDIDATES = 2_000
 ROWS = 1_000
 """Rows that one step of a walk answers at the most."""
 
-WORK = 30_000
-"""What one step of a walk may cost, in thirds of a microsecond of the server: some 10 ms."""
+WORK = 15_000
+"""What one step of a walk may cost, in units of about half a microsecond: some 8 ms."""
 
 ALL = -1
 
