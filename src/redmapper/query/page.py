@@ -46,7 +46,11 @@ class Page(Generic[Entity]):
 def token_of(position: Position, selection: Selection) -> str:
     """A position in a query's rows, as text that is safe in a URL."""
     place = b"".join(_spelled(position))
-    return base64.urlsafe_b64encode(_digest(place, selection) + place).decode().rstrip("=")
+    return _in_letters(_digest(place, selection) + place)
+
+
+def _in_letters(whole: bytes) -> str:
+    return base64.urlsafe_b64encode(whole).decode().rstrip("=")
 
 
 def position_at(token: object, selection: Selection) -> Position:
@@ -57,7 +61,7 @@ def position_at(token: object, selection: Selection) -> Position:
     except ValueError:
         whole = b""
     digest, place = whole[:_DIGEST], whole[_DIGEST:]
-    if not place or digest != _digest(place, selection):
+    if not place or digest != _digest(place, selection) or _in_letters(whole) != token:
         message = (
             "the page token is damaged, or was given by another query; begin at the first page"
         )

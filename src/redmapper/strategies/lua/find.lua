@@ -281,6 +281,7 @@ local tests = {
   probe = function()
     local sets = each(key)
     return function()
+      spent = spent + #sets
       for i = 1, #sets do
         if call('SISMEMBER', sets[i], current) == 1 then return true end
       end
@@ -568,7 +569,7 @@ local function expected_of(ways, all)
 end
 
 local function cost_of(of, expected)
-  local one, count = of.reads and 4 or 1, of.size
+  local one, count = of.reads and 6 or 3, of.size
   if wanted == 'count' and #of.left == 0 and of.distinct then return 0 end
   if of.walks and wish >= 0 then
     count = math.min(count, (wish + #leave_out) * math.max(count, 1) / expected)
@@ -604,6 +605,7 @@ end
 -- What becomes of a candidate.
 
 local kept, total, worst = {}, 0, nil
+local row_cost = wanted == 'rows' and 10 or 3 * #fields
 local cuts = limit >= 0 and not chosen.walks and wanted ~= 'count'
 local sorts = not chosen.walks and (cuts or start)
 
@@ -629,7 +631,7 @@ end
 
 local function consider(candidate)
   take_up(candidate)
-  seen, spent = seen + 1, spent + 1
+  seen, spent = seen + 1, spent + 3
   if left_out[candidate] or not holds(wanted == 'keys') then return end
   local row = { key = candidate }
   if wanted == 'keys' then
@@ -646,7 +648,7 @@ local function consider(candidate)
   elseif cuts then
     if limit > 0 then keep(row) end
   else
-    kept[#kept + 1], spent = row, spent + 9
+    kept[#kept + 1], spent = row, spent + row_cost
   end
 end
 
@@ -658,7 +660,18 @@ for i = 1, #picked do
   chosen.keyed = chosen.keyed or picked[i].kind == sources.keys
 end
 
--- Counting what needs no look at each.
+-- Counting what needs no look at each; sets that meet are looked through by the server itself.
+local function countable()
+  if wanted ~= 'count' or #chosen.left > 0 or not chosen.distinct or chosen.keyed then
+    return false
+  end
+  for i = 1, #picked do
+    local one = picked[i]
+    if one.sets and #one.sets > 1 and one.kind.size(one) - 15 * most > 0 then return false end
+  end
+  return true
+end
+
 local function counted()
   for i = 1, #picked do
     local one = picked[i]
@@ -687,7 +700,7 @@ local function walked()
       local keys, more, members = one.kind.some(one, math.max(1, math.min(count, 1000)))
       for j = 1, #keys do
         consider(keys[j])
-        if #kept + total - enough >= 0 or spent - budget > 0 then
+        if #kept + total - enough >= 0 or (spent - budget > 0 and seen - most >= 0) then
           source, cursor = one.id, members[j]
           return
         end
@@ -716,13 +729,13 @@ local function gathered()
   end
 end
 
-if wanted == 'count' and #chosen.left == 0 and chosen.distinct and not chosen.keyed then
+if countable() then
   counted()
 elseif chosen.walks then
   walked()
 else
   chosen.size = chosen.size or size_of(chosen.path)
-  if chosen.size - most > 0 and wanted ~= 'keys' then wanted, most = 'keys', most * 4 end
+  if chosen.size - most > 0 and wanted ~= 'keys' then wanted, most = 'keys', most * 2 end
   gathered()
 end
 
