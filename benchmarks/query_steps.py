@@ -78,12 +78,10 @@ QUERIES: dict[str, Callable[[Any], Any]] = {
     "tag of half, first 20 keys": lambda q: q.where(Users.tags.has("half")).limit(20).keys(),
     "count of a tag": lambda q: q.where(Users.tags.has("half")).count(),
     "count of two tags": lambda q: q.where(Users.tags.has_all(["half", "third"])).count(),
-    "count of a tag and age": lambda q: (
-        q.where(Users.tags.has("half"), Users.age.between(30, 31)).count()
-    ),
-    "count of tag or age": lambda q: (
-        q.where(Users.tags.has("half") | (Users.age < 20)).count()
-    ),
+    "count of a tag and age": lambda q: q.where(
+        Users.tags.has("half"), Users.age.between(30, 31)
+    ).count(),
+    "count of tag or age": lambda q: q.where(Users.tags.has("half") | (Users.age < 20)).count(),
     "age range, by name, 20": lambda q: (
         q.where(Users.age.between(30, 33)).order_by(Users.name).limit(20).all()
     ),

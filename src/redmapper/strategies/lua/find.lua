@@ -695,13 +695,16 @@ end
 local function walked()
   local enough = page >= 0 and page or HUGE
   for i = 1, #picked do
-    local one, count, going = picked[i], #chosen.left == 0 and enough + #leave_out or 200, true
+    local one, going = picked[i], true
+    local count = #chosen.left == 0 and enough + #leave_out + 1 or 200
     while going do
-      local keys, more, members = one.kind.some(one, math.max(1, math.min(count, 1000)))
+      local keys, more, members = one.kind.some(one, math.max(1, math.min(count, 1001)))
       for j = 1, #keys do
         consider(keys[j])
         if #kept + total - enough >= 0 or (spent - budget > 0 and seen - most >= 0) then
-          source, cursor = one.id, members[j]
+          if keys[j + 1] or more or picked[i + 1] then
+            source, cursor = one.id, members[j]
+          end
           return
         end
       end
