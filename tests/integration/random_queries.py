@@ -405,8 +405,7 @@ def sorted_by(things: Iterable[Any], terms: list[tuple[str, bool]]) -> list[Any]
     return [each for _, each in sorted(enumerate(things), key=functools.cmp_to_key(compare))]
 
 
-ORDERS = ["name", "city", "age", "big", "price", "ratio", "seen", "born", "at", "took", "size", "text",
-          "raw", "flag", "code", "id", "initial"]  # fmt: skip
+ORDERS = [*POOLS, "id", "initial"]
 FITTING: list[list[tuple[str, bool]]] = [
     [("age", False)],
     [("age", True)],

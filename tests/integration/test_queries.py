@@ -36,7 +36,7 @@ def tried(run: Callable[[Any], Any], door: Any) -> Any:
 
 @functools.cache
 def answered(number: int) -> list[tuple[int, Asked, bool, Any]]:
-    """The queries of a round, whether of a unit, and the answer of memory, which brute force has."""
+    """The queries of a round, whether of a unit, and the answer of memory: that of brute force."""
     chance = random.Random(number)
     things = population(number)
     store = Store(REGISTRY)

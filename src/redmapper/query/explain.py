@@ -43,8 +43,8 @@ class Explanation:
         order: what puts the rows in order.
         advice: which index would serve better, or None.
         pending: how many pending objects of the unit are merged in.
-        rows, looked_at, read: with `analyze`: rows found, candidates looked at, records read for
-            that. Rows of the store, before the unit's own are merged in.
+        rows, looked_at, read: with `analyze`: rows of the store, before the unit's own are merged
+            in; candidates looked at; those of them whose records were read to judge or order them.
         commands, round_trips: what was sent for that, and in how many goes.
     """
 
@@ -76,7 +76,8 @@ class Explanation:
         if self.pending:
             yield f"pending objects of this unit, merged in: {self.pending:,}"
         if self.rows is not None:
-            yield f"rows: {self.rows:,}, of {self.looked_at:,} looked at and {self.read:,} read"
-            yield f"sent: {self.commands} commands in {self.round_trips} round trips"
+            yield f"rows: {self.rows:,}, of {self.looked_at:,} candidates"
+            yield f"records read to judge or to order: {self.read:,}"
+            yield f"commands: {self.commands}, round trips: {self.round_trips}"
         if self.advice:
             yield f"better: {self.advice}"

@@ -541,8 +541,10 @@ def advice_for(selection: Selection, access: Access) -> str | None:
         if isinstance(each, Compare) and each.operator == "=="
     )
     names = list(dict.fromkeys(equal))
-    parts = [*names, *_next_parts(selection, names)]
-    if not parts or parts == _parts_of(access.source):
+    more = list(_next_parts(selection, names))
+    served = {each.field.name for each in access.by if isinstance(each, Compare)}
+    parts = [*names, *more]
+    if parts == _parts_of(access.source) or (not more and served.issuperset(names)):
         return None
     return f"Ordered({', '.join(parts)}) in {selection.mapped.mapper.__name__}"
 

@@ -493,6 +493,8 @@ def test_a_walk_begins_behind_a_position(
         ((Users.team == "a",), {}, None),
         ((Users.id == 1, Users.plain == 1), {}, None),
         ((Users.team == "a", Users.plain > 1), {}, "Ordered(team, plain) in Users"),
+        ((Users.team == "a", Users.plain == 1), {}, "Ordered(team, plain) in Users"),
+        ((Users.team == "a", Users.first.contains("x")), {}, None),
         (
             (Users.team == "a",),
             {"order": (Users.age.desc(),), "limit": 5},

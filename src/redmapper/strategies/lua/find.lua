@@ -738,7 +738,7 @@ elseif chosen.walks then
   walked()
 else
   chosen.size = chosen.size or size_of(chosen.path)
-  if chosen.size - most > 0 and wanted ~= 'keys' then wanted, most = 'keys', most * 2 end
+  if chosen.size - most > 0 and wanted ~= 'keys' then wanted, most = 'keys', most * 1.5 end
   gathered()
 end
 

@@ -84,7 +84,7 @@ class TestKeysAndValues:
     def test_a_field_of_another_mapper(self, open_store: OpenStore) -> None:
         """UnknownField; and what is no field is named."""
         query = peopled(open_store).query(User)
-        with pytest.raises(UnknownField, match="Teams.name"):
+        with pytest.raises(UnknownField, match=r"Teams\.name"):
             query.values(Teams.name)
         with pytest.raises(QueryError, match="'name'"):
             query.values(UNTYPED.name.name)
@@ -147,7 +147,7 @@ class TestValuesWithoutPlace:
     def test_nan_comes_last(self, open_store: OpenStore) -> None:
         """After every value."""
         store = open_store(MapperRegistry(Poems))
-        prices = [Decimal("NaN"), None, Decimal("Infinity"), Decimal("-1")]
+        prices = [Decimal("NaN"), None, Decimal("Infinity"), Decimal(-1)]
         save(store, *(Poem(at, price=price) for at, price in enumerate(prices)))
         query = store.query(Poem)
         assert [1, 3, 2, 0] == query.order_by(Poems.price).keys()
