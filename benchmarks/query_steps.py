@@ -81,7 +81,9 @@ QUERIES: dict[str, Callable[[Any], Any]] = {
     "count of a tag and age": lambda q: q.where(
         Users.tags.has("half"), Users.age.between(30, 31)
     ).count(),
-    "count of tag or age": lambda q: q.where(Users.tags.has("half") | (Users.age == 18)).count(),
+    "count of tag or age": lambda q: q.where(
+        Users.tags.has("half") | (Users.age.in_([18]))
+    ).count(),
     "age range, by name, 20": lambda q: (
         q.where(Users.age.between(30, 33)).order_by(Users.name).limit(20).all()
     ),

@@ -47,7 +47,12 @@ def accepted() -> None:
     Users.age.in_([1, 2, None])
     Users.name.startswith("A")
     Users.initial.startswith("A")
+    Users.name.endswith("n")
+    Users.name.contains("n")
+    Users.initial.like("?")
     Users.tags.has("vip")
+    Users.tags.has_any(["vip", "new"])
+    Users.tags.has_all({"vip"})
     Users.age.is_none() & (Users.name == "Ann") | ~Users.age.not_none()
 
 
@@ -62,7 +67,12 @@ def refused() -> None:
     Users.age.in_(["x"])  # type: ignore[list-item] # pyright: ignore[reportArgumentType]
     Users.age.startswith("x")  # type: ignore[misc] # pyright: ignore[reportAttributeAccessIssue]
     Users.name.has("x")  # type: ignore[misc] # pyright: ignore[reportAttributeAccessIssue]
+    Users.age.contains("x")  # type: ignore[misc] # pyright: ignore[reportAttributeAccessIssue]
+    Users.name.like(7)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    Users.tags.endswith("x")  # type: ignore[misc] # pyright: ignore[reportAttributeAccessIssue]
+    Users.name.has_any(["x"])  # type: ignore[misc] # pyright: ignore[reportAttributeAccessIssue]
     Users.tags.has(7)  # pyright: ignore[reportArgumentType]
+    Users.tags.has_all([7])  # pyright: ignore[reportArgumentType]
     Users.nope  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue]
 
 

@@ -53,7 +53,7 @@ class Pattern:
     ) -> list[str]:
         """Each segment as a search of its own, in some language of patterns."""
         spelled = [
-            "".join(one if part is ANY else escape(part) for part in segment)
+            "".join(one if part is None else escape(part) for part in segment)
             for segment in self.segments
         ]
         if self.begins:

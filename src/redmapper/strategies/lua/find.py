@@ -20,6 +20,7 @@ from typing import Any
 
 import attrs
 
+from redmapper.mapping.columns import Record
 from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
 from redmapper.mapping.predicates import And
 from redmapper.query.evaluate import Judge, judge_of
@@ -198,7 +199,7 @@ class Search:
             key_field = mapped.key.attribute.column.stored
             for key, values in zip(keys, records or [()] * len(keys), strict=True):
                 each = zip(fields or (), values, strict=True)
-                record = {name: value for name, value in each if value is not None}
+                record: Record = {name: value for name, value in each if value is not None}
                 record[key_field] = key
                 yield key, record
             return
