@@ -3,8 +3,8 @@
     python benchmarks/index_costs.py [entities]
 
 For each index: bytes of the server an entity (MEMORY USAGE of what it keeps), and CPU of client and
-server together for adding an entity, in units of 1,000. Both beside a mapper without indexes. CPU, unlike elapsed time, hardly
-depends on what else the machine does. Runs on a server of its own.
+server together for adding an entity, in units of 1,000. Both beside a mapper without indexes. CPU,
+unlike elapsed time, hardly depends on what else the machine does. Runs on a server of its own.
 """
 
 import sys

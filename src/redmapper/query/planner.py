@@ -49,6 +49,8 @@ LONGEST_MESSAGE = 300
 
 Cut: TypeAlias = tuple[bytes, "bytes | None"]
 
+_ALL: Cut = (b"", None)
+
 
 @attrs.frozen
 class ByKeys:
@@ -154,7 +156,8 @@ class _Asked:
     ) -> Access:
         """What a source leaves open of the conditions."""
         taken = tuple(by)
-        left = tuple(each for each in self.conditions if not any(each is one for one in taken))
+        known = set(map(id, taken))
+        left = tuple([each for each in self.conditions if id(each) not in known])
         return Access(source, And(left) if left else None, in_order, distinct, taken)
 
 
@@ -184,9 +187,10 @@ def _accesses(selection: Selection) -> tuple[Access, ...]:
     limited = selection.limit is not None
     serving.sort(key=lambda each: each.rank(limited=limited), reverse=True)
     if not serving:
-        return tuple(_whole(asked))
+        listing = asked.access(ByOrdered(None, (_ALL,)), ())
+        return tuple(_whole(asked)) or (listing,)
     if limited:  # reading all is an alternative where that gives the order, and may stop
-        serving += [each for each in _whole(asked) if each.in_order]
+        serving += _whole(asked)
     return tuple(_worthwhile(serving))
 
 
@@ -245,19 +249,16 @@ def _either(condition: Or, asked: _Asked) -> Access | None:
 
 
 def _whole(asked: _Asked) -> Iterator[Access]:
-    """All rows: by each `Ordered` that has the wanted order, and by the listing."""
+    """All rows in the wanted order: by each `Ordered` that has it, and by the listing."""
     order = asked.selection.order
     for index in asked.selection.mapped.indexes.values():
-        if isinstance(index.index, Ordered):
-            direction = _direction(index, 0, order)
-            if direction is not None:
-                ranges = _begun(index, b"", 0, ((b"", None),), asked.selection, direction)
-                yield asked.access(ByOrdered(index, ranges, direction), (), in_order=True)
-    ranges = ((b"", None),)
+        direction = _direction(index, 0, order) if isinstance(index.index, Ordered) else None
+        if direction is not None:
+            ranges = _begun(index, b"", 0, (_ALL,), asked.selection, direction)
+            yield asked.access(ByOrdered(index, ranges, direction), (), in_order=True)
     if order.by_key_alone:
-        ranges = _listed_from(ranges, asked.selection)
-    source = ByOrdered(None, ranges, order.key_descending)
-    yield asked.access(source, (), in_order=order.by_key_alone)
+        ranges = _listed_from((_ALL,), asked.selection)
+        yield asked.access(ByOrdered(None, ranges, order.key_descending), (), in_order=True)
 
 
 # --- the rule of each kind -------------------------------------------------------------------
@@ -418,6 +419,8 @@ def _direction(index: MappedIndex, fixed: int, order: Order) -> bool | None:
 
     The first `fixed` fields have one value each, so that any order by them is as good as none.
     """
+    if len(order.terms) < len(index.columns) - fixed:
+        return None
     has = [
         (column.name, term.descending)
         for term, column in zip(index.index.terms, index.columns, strict=True)

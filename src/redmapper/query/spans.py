@@ -110,17 +110,20 @@ def _comparable(scalar: Scalar, encoded: bytes) -> Span:
 
 def _compare(predicate: Any, column: Column, scalar: Scalar) -> Spans:  # noqa: ANN401 - a Compare
     encoded = encode_value(predicate, column, scalar, predicate.value)
-    after = successor(encoded) or b""
-    spans: dict[str, Spans] = {
-        "==": (point(encoded),),
-        "!=": (Span(b"", encoded), Span(after, None)),
-        "<": (Span(b"", encoded),),
-        "<=": (Span(b"", after),),
-        ">": (Span(after, None),),
-        ">=": (Span(encoded, None),),
-    }
+    if predicate.operator == "==":
+        return (point(encoded),)
+    spans = _COMPARED[predicate.operator](encoded, successor(encoded) or b"")
     comparable = _comparable(scalar, encoded)
-    return tuple(span.meet(comparable) for span in spans[predicate.operator])
+    return tuple([span.meet(comparable) for span in spans])
+
+
+_COMPARED: dict[str, Callable[[bytes, bytes], Spans]] = {
+    "!=": lambda encoded, after: (Span(b"", encoded), Span(after, None)),
+    "<": lambda encoded, _: (Span(b"", encoded),),
+    "<=": lambda _, after: (Span(b"", after),),
+    ">": lambda _, after: (Span(after, None),),
+    ">=": lambda encoded, _: (Span(encoded, None),),
+}
 
 
 def _between(predicate: Any, column: Column, scalar: Scalar) -> Spans:  # noqa: ANN401 - a Between

@@ -6,11 +6,10 @@ from importlib import resources
 
 import pytest
 
-SCRIPTS = {
-    each.name: each.read_text("utf-8")
-    for each in resources.files("redmapper.strategies.lua").iterdir()
-    if each.name.endswith(".lua")
-}
+from redmapper.strategies.lua.layout import PIECE
+from redmapper.strategies.lua.scripts import COMMIT, FIND, OUTCOME
+
+SCRIPTS = {each.name: each.text for each in (COMMIT, FIND, OUTCOME)}
 
 # --- reading Lua, as far as these rules need it ----------------------------------------------
 
@@ -145,6 +144,20 @@ def test_a_reading_script_says_that_it_writes_nothing(name: str):
     runs_commands = "call(command" in SCRIPTS[name]
     says_so = SCRIPTS[name].startswith("#!lua flags=no-writes\n")
     assert says_so == (not writes and not runs_commands)
+
+
+def test_every_file_is_in_a_script():
+    """What is not put together is never sent."""
+    folder = resources.files("redmapper.strategies.lua")
+    files = [each for each in folder.iterdir() if each.name.endswith(".lua")]
+    begins = {each.name: each.read_text("utf-8").partition("-- include")[0] for each in files}
+    whole = "".join(SCRIPTS.values())
+    assert [] == [name for name, begin in begins.items() if begin not in whole]
+
+
+def test_pieces_are_as_long_as_the_layout_has_them():
+    """The script joins what `layout` has cut."""
+    assert f"local PIECE = {PIECE} " in SCRIPTS["find"]
 
 
 # --- the rules themselves --------------------------------------------------------------------
