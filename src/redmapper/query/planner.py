@@ -197,7 +197,8 @@ def _accesses(selection: Selection) -> tuple[Access, ...]:
 def _worthwhile(accesses: list[Access]) -> Iterator[Access]:
     """Accesses without those that another one beats however many entries there are.
 
-    What serves more conditions reaches no more entries; only an order may make up for that.
+    What serves more conditions reaches no more entries; only an order may make up for that. Of a
+    union that must be judged again nobody knows.
     """
     kept: list[Access] = []
     for access in accesses:
@@ -206,7 +207,7 @@ def _worthwhile(accesses: list[Access]) -> Iterator[Access]:
             needed.issubset(map(id, better.by)) and (better.in_order or not access.in_order)
             for better in kept
         )
-        if not any(beaten):
+        if isinstance(access.source, Either) or not any(beaten):
             kept.append(access)
             yield access
 

@@ -448,6 +448,12 @@ def test_what_serves_more_of_the_same_is_no_further_way():
     assert [["unique"]] == every(Users.email == "a", Users.email.in_(["a", "b"]))
 
 
+def test_a_union_is_a_way_beside_what_serves_more():
+    """Though it must be judged again, it may be the smallest."""
+    either = (Users.age == 5) | (Users.team == "a") & (Users.plain == 1)
+    assert [["composite"], ["ordered", "lookup"]] == every(Users.city > "a", either)
+
+
 def test_an_order_with_a_limit_is_a_way():
     """Walking all of it may stop early."""
     where, order = Users.team == "a", (Users.age.desc(),)
