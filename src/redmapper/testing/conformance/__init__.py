@@ -59,6 +59,7 @@ pytest.register_assert_rewrite(*(f"{__name__}.{room}" for room in ROOMS))
 
 from redmapper.testing.conformance.asking import (
     TestDamage,
+    TestExactness,
     TestExplanations,
     TestKeysAndValues,
     TestPages,
@@ -159,6 +160,7 @@ __all__ = [
     "TestConditions",
     "TestDamage",
     "TestDelete",
+    "TestExactness",
     "TestExplanations",
     "TestFieldsPolicy",
     "TestHandOver",

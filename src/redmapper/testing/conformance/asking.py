@@ -154,6 +154,56 @@ class TestValuesWithoutPlace:
         assert [0, 2, 3] == query.order_by(Poems.price.desc()).limit(3).keys()
 
 
+SPECIAL = "|\\*?{}()[].-%^$+\"'@:/<>~!,;#&= \t\n\0"
+
+
+class TestExactness:
+    """Values that other mappers take for others."""
+
+    @pytest.mark.parametrize("at", range(len(SPECIAL)))
+    def test_every_character_is_literal(self, open_store: OpenStore, at: int) -> None:
+        """In every condition; but for `?` and `*` in `like`."""
+        store, character = open_store(MapperRegistry(Poems)), SPECIAL[at]
+        text = f"a{character}b"
+        save(store, Poem(1, text), Poem(2, "axb"), Poem(3, "a"), Poem(4, "b"), Poem(5, "ab"))
+        query = store.query(Poem).allow_scan()
+        assert [1] == query.where(Poems.text == text).keys()
+        assert [1] == query.where(Poems.text.in_([text])).keys()
+        assert [1] == query.where(Poems.text.startswith(text[:2])).keys()
+        assert [1] == query.where(Poems.text.endswith(text[1:])).keys()
+        assert [1] == query.where(Poems.text.contains(character)).keys()
+        alike = {"?": [1, 2], "*": [1, 2, 5]}.get(character, [1])
+        assert alike == query.where(Poems.text.like(text)).keys()
+
+    def test_numbers_beyond_those_of_a_double(self, open_store: OpenStore) -> None:
+        """2^53 is not 2^53 + 1, served or scanned."""
+        store = open_store(REGISTRY)
+        save(store, *(User(f"u{at}", age=2**53 + at, id=at) for at in range(3)))
+        query = store.query(User)
+        assert [1] == query.where(Users.age == 2**53 + 1).keys()
+        assert [2, 1] == query.where(Users.age > 2**53).order_by(Users.age.desc()).limit(2).keys()
+        assert [0] == query.where(~(Users.age > 2**53)).allow_scan().keys()
+
+    def test_text_beyond_its_first_bytes(self, open_store: OpenStore) -> None:
+        """Sorted and compared to its end, with an index and without."""
+        store = open_store(REGISTRY)
+        names = [f"{'x' * 200}{letter}" for letter in "caB"]
+        save(store, *(User(name, city=name, id=at) for at, name in enumerate(names)))
+        query = store.query(User)
+        assert [2, 1, 0] == query.order_by(Users.name).keys()
+        assert [0, 1] == query.order_by(Users.city.desc()).limit(2).keys()
+        assert [0] == query.where(Users.city > names[1]).allow_scan().keys()
+
+    def test_no_default_limit(self, open_store: OpenStore) -> None:
+        """All is all."""
+        store = open_store(REGISTRY)
+        save(store, *(User(f"u{at}", age=at % 7, id=at) for at in range(2_100)))
+        query = store.query(User)
+        assert 2_100 == len(query.all()) == query.count() == len(query.keys())
+        assert 300 == len(query.where(Users.age == 3).values(Users.name))
+        assert 2_100 == len(query.where(Users.age.in_(range(7))).order_by(Users.name).all())
+
+
 class TestPages:
     """Keyset paging."""
 
