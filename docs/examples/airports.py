@@ -71,6 +71,7 @@ class Airports(Mapper[Airport]):
 registry = MapperRegistry(Airports)
 
 UNIT = 1_000  # airports a commit
+PAGE = 150
 console = Console()
 
 
@@ -83,6 +84,8 @@ def main() -> None:
             try:
                 write(store, airports)
                 ask(store, airports)
+                page_through_france(store, airports)
+                explain(store, airports)
                 rename_twice(store)
                 steal_a_code(store)
                 rotate_codes(store)
@@ -171,6 +174,37 @@ def ask(store: Store, airports: list[Airport]) -> None:
     show(saints)
     named = [a for a in airports if a.name.startswith("Saint")]
     expect(sorted(named, key=lambda a: (a.name, a.icao)), saints)
+
+
+def page_through_france(store: Store, airports: list[Airport]) -> None:
+    """All of France by name, a page at a time; each token is where the next page begins."""
+    query = store.query(Airport).where(Airports.country == "FR").order_by(Airports.name)
+    title(f"The {query.count()} airports of France, {PAGE} a page")
+    table = table_of("page", "from", "to")
+    names, page = [], query.page(PAGE)
+    while page.items:
+        names += [airport.name for airport in page.items]
+        table.add_row(str(table.row_count + 1), page.items[0].name, page.items[-1].name)
+        if page.next is None:
+            break
+        page = query.page(PAGE, after=page.next)
+    console.print(table)
+    expect(sorted(a.name for a in airports if a.country == "FR"), names)
+
+
+def explain(store: Store, airports: list[Airport]) -> None:
+    """How three queries were answered: by which index, and what was left to do."""
+    title("How queries are answered")
+    france = store.query(Airport).where(Airports.country == "FR")
+    saints = france.where(Airports.name.contains("Saint"))
+    for query in (
+        france.order_by(Airports.elevation.desc()).limit(5),
+        france.order_by(Airports.name).limit(5),
+        saints,
+    ):
+        console.print(escape(str(query.explain(analyze=True))), "\n", highlight=False)
+    count = sum(a.country == "FR" and "Saint" in a.name for a in airports)
+    expect(count, saints.count())
 
 
 # --- clerks ------------------------------------------------------------------------------------

@@ -53,6 +53,8 @@ from redmapper.mapping.indexes import Lookup, Ordered, Unique
 from redmapper.mapping.mapper import Mapper
 from redmapper.mapping.predicates import Predicate
 from redmapper.mapping.registry import MapperRegistry
+from redmapper.query.explain import Explanation, Use
+from redmapper.query.page import Page
 from redmapper.strategies.lua.strategy import LuaIndexStrategy
 from redmapper.strategies.memory import MemoryIndexStrategy
 from redmapper.wire import BatchReport
@@ -76,6 +78,7 @@ __all__ = [
     "ConnectionLost",
     "CorruptRecord",
     "DanglingReference",
+    "Explanation",
     "Field",
     "ForeignType",
     "IdentityConflict",
@@ -95,6 +98,7 @@ __all__ = [
     "NotMapped",
     "Ordered",
     "OutOfMemory",
+    "Page",
     "Predicate",
     "Query",
     "QueryError",
@@ -116,6 +120,7 @@ __all__ = [
     "UnitTooLarge",
     "UnknownField",
     "UnsupportedQuery",
+    "Use",
     "ValidationFailed",
     "ValueRefused",
 ]

@@ -26,6 +26,8 @@ def test_it_runs_on_a_server_of_its_own(monkeypatch):
     said = run()
     assert "28,298 airports" in said
     assert "Charles de Gaulle" in said
+    assert "airports of France" in said
+    assert "walk backward Airports.by_country_and_elevation: Airports.country == 'FR'" in said
     assert "Everything came out as expected." in said
 
 

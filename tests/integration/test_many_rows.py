@@ -62,6 +62,10 @@ PREDICATES: dict[str, Callable[[Any], Any]] = {
     "balance >": lambda value: Accounts.balance > value,
     "balance <=": lambda value: Accounts.balance <= value,
     "has": lambda value: Accounts.tags.has(TAGS[value % len(TAGS)]),
+    "has any": lambda value: Accounts.tags.has_any(TAGS[value % 4 :]),
+    "has all": lambda value: Accounts.tags.has_all(TAGS[: value % 4]),
+    "email contains": lambda value: Accounts.email.contains(str(value)),
+    "owner like": lambda value: Accounts.owner.like(["?", "a*", "*b?"][value % 3]),
     "email ==": lambda value: Accounts.email == f"{value}@x",
     "email in": lambda value: Accounts.email.in_([f"{each}@x" for each in range(value)]),
     "email is none": lambda _: Accounts.email.is_none(),
@@ -116,7 +120,9 @@ class Asked:
             found = getattr(query.allow_scan() if self.scan else query, self.verb)()
         except RedmapperError as error:
             return type(error), str(error)
-        return [attrs.astuple(each) for each in found] if isinstance(found, list) else found
+        if self.verb == "all":
+            return [attrs.astuple(each) for each in found]
+        return found
 
 
 asked = st.builds(
@@ -127,7 +133,7 @@ asked = st.builds(
     st.one_of(st.none(), st.sampled_from(AMOUNTS)),
     st.sampled_from([0, 0, *AMOUNTS]),
     st.booleans(),
-    st.sampled_from(["all", "all", "count", "first"]),
+    st.sampled_from(["all", "all", "count", "first", "keys", "exists"]),
 )
 
 

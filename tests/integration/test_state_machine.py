@@ -244,16 +244,23 @@ def _conditions(name: str) -> st.SearchStrategy[Condition]:
         st.builds(Condition, st.just(name), st.sampled_from(["is_none", "not_none"]), st.just(())),
     ]
     if all(isinstance(value, str) for value in pool if value is not None):
-        prefixes = one.map(lambda text: (text[: (len(text) + 1) // 2],))
-        choices.append(st.builds(Condition, st.just(name), st.just("startswith"), prefixes))
+        parts = one.map(lambda text: (text[: (len(text) + 1) // 2],))
+        verbs = st.sampled_from(["startswith", "contains", "endswith"])
+        choices.append(st.builds(Condition, st.just(name), verbs, parts))
+        patterns = st.sampled_from([("*",), ("?o",), ("t*t",), ("*m?",), ("?",)])
+        choices.append(st.builds(Condition, st.just(name), st.just("like"), patterns))
     return st.one_of(choices)
 
 
-has = st.builds(
-    Condition,
-    st.just("tags"),
-    st.just("has"),
-    st.sampled_from(["x", "y", "", "x\0", "t" * 300]).map(lambda tag: (tag,)),
+tags = st.sampled_from(["x", "y", "", "x\0", "t" * 300])
+has = st.one_of(
+    st.builds(Condition, st.just("tags"), st.just("has"), st.tuples(tags)),
+    st.builds(
+        Condition,
+        st.just("tags"),
+        st.sampled_from(["has_any", "has_all"]),
+        st.tuples(st.lists(tags, max_size=3)),
+    ),
 )
 conditions = st.one_of(has, st.sampled_from(sorted(SCALARS)).flatmap(_conditions))
 TERMS: list[list[tuple[str, bool]]] = [
@@ -302,7 +309,22 @@ class Asked:
             query = query.where(whole)
         terms = [(getattr(mapper, name), down) for name, down in self.terms]
         query = query.order_by(*(field.desc() if down else field for field, down in terms))
-        return getattr(query.allow_scan() if self.scan else query, self.verb)()
+        query = query.allow_scan() if self.scan else query
+        if self.verb == "values":
+            return query.values(mapper.id, mapper.tags, mapper.many)
+        if self.verb == "pages":
+            return pages(query.limit(None).offset(0))
+        return getattr(query, self.verb)()
+
+
+def pages(query: Any) -> list[Any]:
+    """All rows, two at a time."""
+    page = query.page(2)
+    rows = [*page.items]
+    while page.next is not None:
+        page = query.page(2, after=page.next)
+        rows += page.items
+    return rows
 
 
 queries = st.builds(
@@ -313,7 +335,12 @@ queries = st.builds(
     limit=st.sampled_from([None, None, 0, 1, 3]),
     offset=st.sampled_from([0, 0, 0, 1, 2]),
     scan=st.booleans(),
-    verb=st.sampled_from(["all", "all", "all", "count", "count", "first", "one_or_none"]),
+    verb=st.sampled_from(
+        [
+            *("all", "all", "all", "count", "count", "first", "one_or_none"),
+            *("exists", "keys", "values", "pages"),
+        ]
+    ),
 )
 
 WAYS: dict[str, Callable[[UnitOfWork, type, dict[str, Any]], Any]] = {

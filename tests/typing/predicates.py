@@ -71,6 +71,11 @@ def accepted() -> None:
     Users.path.has("usr")
     Users.words.has("vip")
     Users.known.has(7)
+    Users.name.endswith("n")
+    Users.name.contains("n")
+    Users.initial.like("?")
+    Users.tags.has_any(["vip", "new"])
+    Users.tags.has_all({"vip"})
     Users.age.is_none() & (Users.name == "Ann") | ~Users.age.not_none()
 
 
@@ -94,6 +99,11 @@ def refused() -> None:
     store.query(User).where(Users.age == "x")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     store.query(User).where(Users.id != "x")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     store.query(User).where(Users.tags == 5)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    Users.age.contains("x")  # type: ignore[misc] # pyright: ignore[reportAttributeAccessIssue]
+    Users.name.like(7)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    Users.tags.endswith("x")  # type: ignore[misc] # pyright: ignore[reportAttributeAccessIssue]
+    Users.name.has_any(["x"])  # type: ignore[misc] # pyright: ignore[reportAttributeAccessIssue]
+    Users.tags.has_all([7])  # pyright: ignore[reportArgumentType]
     Users.nope  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue]
 
 

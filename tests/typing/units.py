@@ -12,10 +12,12 @@ from redmapper import (
     AsyncStore,
     AsyncUnitOfWork,
     Change,
+    Explanation,
     Field,
     Key,
     Mapper,
     MapperRegistry,
+    Page,
     Query,
     Store,
     Unique,
@@ -86,6 +88,12 @@ def querying(query: Query[User]) -> None:
     assert_type(query.one_or_none(), User | None)
     assert_type(query.count(), int)
     assert_type(query.exists(), bool)
+    assert_type(query.keys(), list[Any])
+    assert_type(query.values(Users.name, Users.id), list[tuple[Any, ...]])
+    assert_type(query.page(5), Page[User])
+    assert_type(query.page(5, after=None).items, list[User])
+    assert_type(query.page(5, after="token").next, str | None)
+    assert_type(query.explain(analyze=True), Explanation)
     for user in query:
         assert_type(user, User)
 
@@ -131,6 +139,7 @@ async def awaiting(uow: AsyncUnitOfWork) -> None:
     assert_type(uow.query(Users), AsyncQuery[User])
     assert_type(await uow.query(Users).where(Users.name == "Ann").all(), list[User])
     assert_type(await uow.query(User).first(), User | None)
+    assert_type(await uow.query(User).page(5), Page[User])
     assert_type(await async_store.transact(async_length), int)
     assert_type(uow.add(User("Ann")), User)
     async for user in uow.query(Users):
@@ -155,6 +164,9 @@ def refused(uow: UnitOfWork, query: Query[User], user: User) -> None:
     uow.put(user, 7)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     uow.flush()  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue]
     query.where("name")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    query.values("name")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    query.page("5")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    query.page(5, "token")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     query.limit("5")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     query.order_by("name")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     store.unit(readonly=True)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]

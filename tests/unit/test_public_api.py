@@ -35,7 +35,7 @@ def _is_error(value: object) -> bool:
 PROMISED = {
     *("Mapper", "MapperRegistry", "Key", "Field", "Computed", "Unique", "Lookup", "Ordered"),
     *("Store", "AsyncStore", "UnitOfWork", "AsyncUnitOfWork", "Query", "AsyncQuery"),
-    *("Predicate", "Change", "BatchReport"),
+    *("Predicate", "Page", "Explanation", "Use", "Change", "BatchReport"),
     *("IndexStrategy", "BoundStrategy", "Capabilities"),
     *("LuaIndexStrategy", "MemoryIndexStrategy"),
     *(name for name, value in vars(errors).items() if _is_error(value)),
@@ -94,7 +94,12 @@ def signature(function: Callable[..., Any]) -> str:
         (Field.is_none, "()"),
         (Field.not_none, "()"),
         (Field.startswith, "(prefix)"),
+        (Field.endswith, "(suffix)"),
+        (Field.contains, "(part)"),
+        (Field.like, "(pattern)"),
         (Field.has, "(element)"),
+        (Field.has_any, "(elements)"),
+        (Field.has_all, "(elements)"),
         (Field.asc, "()"),
         (Field.desc, "()"),
     ],
@@ -155,6 +160,10 @@ QUERY = {
     "one_or_none": "()",
     "count": "()",
     "exists": "()",
+    "keys": "()",
+    "values": "(*fields)",
+    "page": "(size, *, after=None)",
+    "explain": "(*, analyze=False)",
 }
 
 
@@ -192,7 +201,10 @@ def test_both_faces_have_the_same_names(sync: type, other: type):
 IO = {
     Store: {*("get", "require", "get_many", "get_by", "new_key", "outcome", "transact", "close")},
     UnitOfWork: {*("get", "require", "get_many", "get_by", "refresh", "commit")},
-    Query: {*("all", "first", "one", "one_or_none", "count", "exists")},
+    Query: {
+        *("all", "first", "one", "one_or_none", "count", "exists"),
+        *("keys", "values", "page", "explain"),
+    },
 }
 
 

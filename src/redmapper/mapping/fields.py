@@ -14,14 +14,20 @@ from redmapper.errors import UnsupportedQuery
 from redmapper.mapping.predicates import (
     Between,
     Compare,
+    Contains,
+    EndsWith,
     Has,
+    HasAll,
+    HasAny,
     In,
     IsNone,
+    Like,
     Not,
     Predicate,
     StartsWith,
     Term,
 )
+from redmapper.mapping.scalars import shown
 from redmapper.mapping.spelling import check_call
 
 if TYPE_CHECKING:
@@ -71,7 +77,12 @@ class Queryable(Generic[T]):
 
     def show(self, value: object) -> str:
         """A value of this field, as a condition prints it."""
-        return "..." if self.hidden else repr(value)
+        if self.hidden:
+            return "..."
+        try:
+            return repr(value)
+        except ValueError:  # an int of more digits than Python spells
+            return shown(value)
 
     def __repr__(self) -> str:
         owner = self.owner.__name__ if self.owner else type(self).__name__
@@ -106,10 +117,7 @@ class Queryable(Generic[T]):
 
     def in_(self, values: Iterable[T]) -> Predicate:
         """The field has one of the values; None among them matches what has no value."""
-        if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
-            message = f"{self!r}.in_({self.show(values)}): it takes several values: in_([...])"
-            raise UnsupportedQuery(message)
-        return In(self, tuple(values))
+        return In(self, self._several("in_", values))
 
     def is_none(self) -> Predicate:
         """The field has no value."""
@@ -122,6 +130,18 @@ class Queryable(Generic[T]):
     def startswith(self: Typed[str | None], prefix: str) -> Predicate:
         """The text begins with the prefix; every character of it is literal."""
         return StartsWith(cast("Queryable[Any]", self), prefix)
+
+    def endswith(self: Typed[str | None], suffix: str) -> Predicate:
+        """The text ends with the suffix; every character of it is literal."""
+        return EndsWith(cast("Queryable[Any]", self), suffix)
+
+    def contains(self: Typed[str | None], part: str) -> Predicate:
+        """The text holds the part; every character of it is literal."""
+        return Contains(cast("Queryable[Any]", self), part)
+
+    def like(self: Typed[str | None], pattern: str) -> Predicate:
+        """The text is the pattern: `?` any one character, `*` any run; all others are literal."""
+        return Like(cast("Queryable[Any]", self), pattern)
 
     # One for each kind of collection: joined in one union, mypy takes an element of any type.
     @overload
@@ -159,6 +179,41 @@ class Queryable(Generic[T]):
     def has(self, element: Any) -> Predicate:
         """The collection holds the element."""
         return Has(self, element)
+
+    def has_any(
+        self: Queryable[list[Element]]
+        | Queryable[set[Element]]
+        | Queryable[frozenset[Element]]
+        | Queryable[tuple[Element, ...]]
+        | Queryable[list[Element] | None]
+        | Queryable[set[Element] | None]
+        | Queryable[frozenset[Element] | None]
+        | Queryable[tuple[Element, ...] | None],
+        elements: Iterable[Element],
+    ) -> Predicate:
+        """The collection holds one of the elements at least; of no elements, none does."""
+        return HasAny(self, self._several("has_any", elements))
+
+    def has_all(
+        self: Queryable[list[Element]]
+        | Queryable[set[Element]]
+        | Queryable[frozenset[Element]]
+        | Queryable[tuple[Element, ...]]
+        | Queryable[list[Element] | None]
+        | Queryable[set[Element] | None]
+        | Queryable[frozenset[Element] | None]
+        | Queryable[tuple[Element, ...] | None],
+        elements: Iterable[Element],
+    ) -> Predicate:
+        """The collection holds every one of the elements; of no elements, any collection does."""
+        return HasAll(self, self._several("has_all", elements))
+
+    def _several(self, verb: str, values: Iterable[Any]) -> tuple[Any, ...]:
+        """The values that a condition names; text is no collection of its characters here."""
+        if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
+            message = f"{self!r}.{verb}({self.show(values)}): give a list of values"
+            raise UnsupportedQuery(message)
+        return tuple(values)
 
     def asc(self) -> Term:
         """This field, smallest first, None before all."""

@@ -103,6 +103,39 @@ class StartsWith(Predicate):
 
 
 @attrs.frozen(repr=False)
+class EndsWith(Predicate):
+    """The text ends with the suffix."""
+
+    field: Queryable[Any] = attrs.field(eq=_identity)
+    text: str
+
+    def __repr__(self) -> str:
+        return f"{self.field!r}.endswith({self.field.show(self.text)})"
+
+
+@attrs.frozen(repr=False)
+class Contains(Predicate):
+    """The text holds the part."""
+
+    field: Queryable[Any] = attrs.field(eq=_identity)
+    text: str
+
+    def __repr__(self) -> str:
+        return f"{self.field!r}.contains({self.field.show(self.text)})"
+
+
+@attrs.frozen(repr=False)
+class Like(Predicate):
+    """The text is the pattern: `?` any character, `*` any run of them, others literal."""
+
+    field: Queryable[Any] = attrs.field(eq=_identity)
+    text: str
+
+    def __repr__(self) -> str:
+        return f"{self.field!r}.like({self.field.show(self.text)})"
+
+
+@attrs.frozen(repr=False)
 class Has(Predicate):
     """The collection holds the element."""
 
@@ -113,10 +146,31 @@ class Has(Predicate):
         return f"{self.field!r}.has({self.field.show(self.element)})"
 
 
+@attrs.frozen(repr=False)
+class HasAny(Predicate):
+    """The collection holds one of the elements at least."""
+
+    field: Queryable[Any] = attrs.field(eq=_identity)
+    elements: tuple[Any, ...]
+
+    def __repr__(self) -> str:
+        return f"{self.field!r}.has_any({self.field.show(list(self.elements))})"
+
+
+@attrs.frozen(repr=False)
+class HasAll(Predicate):
+    """The collection holds every one of the elements."""
+
+    field: Queryable[Any] = attrs.field(eq=_identity)
+    elements: tuple[Any, ...]
+
+    def __repr__(self) -> str:
+        return f"{self.field!r}.has_all({self.field.show(list(self.elements))})"
+
+
 def _inside(predicate: Predicate) -> str:
     """A part as it must be written inside a larger condition."""
-    plain = isinstance(predicate, (Between, In, IsNone, StartsWith, Has, Not))
-    return repr(predicate) if plain else f"({predicate!r})"
+    return f"({predicate!r})" if isinstance(predicate, (Compare, And, Or)) else repr(predicate)
 
 
 @attrs.frozen(repr=False)

@@ -1,10 +1,11 @@
-"""The planner: which index serves a selection, and with which of its entries.
+"""The planner: which indexes serve a selection, and with which of their entries.
 
-A pure function of the declaration. `plan_access` looks at every index, lets the rule of its kind
-say which conditions it can serve (`_RULES`), and takes the one that serves most. What it leaves
-over is the *residue*, judged on the records afterwards. A strategy with other means may ignore the
-access and answer the selection its own way, but not before `plan_access` has passed it: what is
-refused with `NoIndex` is the same everywhere.
+A pure function of the declaration. `plan_accesses` looks at every index, lets the rule of its kind
+say which conditions it can serve (`_RULES`), and answers every way there is to reach the rows, that
+which serves most first. What a way leaves over is its *residue*, judged on what it finds. Which way
+is the cheapest depends on how many entries there are: a strategy that can count them is free to
+take another than the first, and one with other means may ignore them all; but not before
+`plan_access` has passed the selection: what is refused with `NoIndex` is the same everywhere.
 """
 
 from __future__ import annotations
@@ -19,13 +20,26 @@ import attrs
 
 from redmapper.errors import NoIndex
 from redmapper.mapping.columns import Column
+from redmapper.mapping.entries import key_tail
 from redmapper.mapping.indexes import Index, Lookup, Ordered, Unique
 from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
 from redmapper.mapping.ordering import descending, descending_bounds, successor
-from redmapper.mapping.predicates import And, Has, Or, Predicate
-from redmapper.query.evaluate import judge_of
-from redmapper.query.selection import Order, Selection, column_of
-from redmapper.query.spans import Span, Spans, encode_value, spans_of
+from redmapper.mapping.predicates import (
+    And,
+    Compare,
+    Contains,
+    EndsWith,
+    Has,
+    HasAll,
+    HasAny,
+    In,
+    Like,
+    Or,
+    Predicate,
+)
+from redmapper.query.evaluate import check, elements_of
+from redmapper.query.selection import Order, Selection, column_of, place_of
+from redmapper.query.spans import Span, Spans, spans_of
 
 MOST_RANGES = 1_000
 """Products of several `in_` conditions beyond this are judged on the records instead."""
@@ -34,6 +48,8 @@ LONGEST_MESSAGE = 300
 """Characters of a condition that an error shows."""
 
 Cut: TypeAlias = tuple[bytes, "bytes | None"]
+
+_ALL: Cut = (b"", None)
 
 
 @attrs.frozen
@@ -68,120 +84,200 @@ class ByOrdered:
     reverse: bool = False
 
 
-Source: TypeAlias = "ByKeys | ByUnique | ByLookup | ByOrdered"
+@attrs.frozen
+class Either:
+    """The entities that any side reaches; a side is reached by any one of its accesses."""
+
+    sides: tuple[tuple[Access, ...], ...]
+
+
+Source: TypeAlias = "ByKeys | ByUnique | ByLookup | ByOrdered | Either"
 
 
 @attrs.frozen
 class Access:
-    """How to reach the rows: their sources, what is left to judge, and what is sure.
+    """A way to reach the rows: its source, what is left to judge, and what is sure.
 
-    `in_order`: one source, walked in the wanted order. `distinct`: no row comes up twice.
+    `in_order`: the source is walked in the wanted order, from where the selection begins.
+    `distinct`: no row comes up twice. `by`: the conditions that it takes off the selection.
     """
 
-    sources: tuple[Source, ...]
+    source: Source
     residue: Predicate | None
     in_order: bool = False
     distinct: bool = True
-
-
-@attrs.frozen
-class _Served:
-    """What an index can do for a selection; `by` are the conditions it takes off it."""
-
-    source: Source
-    by: tuple[Predicate, ...]
-    in_order: bool = False
-    distinct: bool = True
+    by: tuple[Predicate, ...] = attrs.field(default=(), eq=False)
 
     def rank(self, *, limited: bool) -> tuple[int, bool, int]:
         """Greater is better: more conditions served, then the order, then the cheaper kind."""
-        kind = {ByKeys: 3, ByUnique: 2, ByLookup: 1, ByOrdered: 0}[type(self.source)]
+        kind = _CHEAPNESS[type(self.source)]
         exact = kind if kind > 1 else 0
         return (exact * 100 + len(self.by), self.in_order and limited, kind)
 
 
-Rule: TypeAlias = Callable[[MappedIndex, "list[Predicate]", Selection], "_Served | None"]
+_CHEAPNESS = {ByKeys: 3, ByUnique: 2, ByLookup: 1, ByOrdered: 0, Either: -1}
+
+
+@attrs.frozen
+class _Asked:
+    """A selection with its conditions taken apart, and sorted by the columns they speak of."""
+
+    selection: Selection
+    conditions: tuple[Predicate, ...]
+    spans: dict[str, list[tuple[Predicate, Spans]]]
+    elements: dict[str, tuple[Predicate, list[bytes]]]
+
+    @classmethod
+    def of(cls, selection: Selection) -> _Asked:
+        """Taken apart. The conditions have been judged sound before."""
+        conditions = tuple(conditions_of(selection.where))
+        spans: dict[str, list[tuple[Predicate, Spans]]] = {}
+        elements: dict[str, tuple[Predicate, list[bytes]]] = {}
+        for condition in conditions:
+            field = getattr(getattr(condition, "part", condition), "field", None)
+            if field is None or _is_unequal(condition):
+                continue
+            column = column_of(field, selection.mapped)
+            if isinstance(condition, (Has, HasAny)):
+                elements.setdefault(
+                    column.name, (condition, sorted(elements_of(condition, column)))
+                )
+            elif (found := _spans(condition, column, selection)) is not None:
+                spans.setdefault(column.name, []).append((condition, found))
+        return cls(selection, conditions, spans, elements)
+
+    def access(
+        self,
+        source: Source,
+        by: Iterable[Predicate],
+        *,
+        in_order: bool = False,
+        distinct: bool = True,
+    ) -> Access:
+        """What a source leaves open of the conditions."""
+        taken = tuple(by)
+        known = set(map(id, taken))
+        left = tuple([each for each in self.conditions if id(each) not in known])
+        return Access(source, And(left) if left else None, in_order, distinct, taken)
+
+
+Rule: TypeAlias = Callable[[MappedIndex, _Asked], "Access | None"]
 
 
 def plan_access(selection: Selection) -> Access:
-    """The best access to a selection's rows; NoIndex where no index serves its condition."""
-    judge_of(selection.where, selection.mapped)  # names what is wrong with the condition itself
-    conditions = _conditions(selection.where)
-    served = _best(conditions, selection)
-    if served is not None:
-        left = [each for each in conditions if not any(each is taken for taken in served.by)]
-        residue = And(tuple(left)) if left else None
-        return Access((served.source,), residue, served.in_order, served.distinct)
-    either = _either(conditions, selection)
-    if either is not None:
-        return either
-    if conditions and not selection.scan:
+    """The access that serves most of a selection; NoIndex where no index serves its condition."""
+    return plan_accesses(selection)[0]
+
+
+def plan_accesses(selection: Selection) -> tuple[Access, ...]:
+    """Every access to a selection's rows, at least one; NoIndex as `plan_access`."""
+    check(selection.where, selection)  # names what is wrong with the condition itself
+    found = _accesses(selection)
+    if not found:
         raise _no_index(selection)
-    listing = _whole(selection)
-    return Access((listing.source,), selection.where, listing.in_order)
+    return found
 
 
-def _conditions(where: Predicate | None) -> list[Predicate]:
-    """The conditions that must all hold."""
-    if where is None:
-        return []
-    return list(where.parts) if isinstance(where, And) else [where]
-
-
-def _best(conditions: list[Predicate], selection: Selection) -> _Served | None:
-    """The index that serves most of the conditions, or None where none serves any."""
-    candidates = [_by_key(conditions, selection)]
-    candidates += [
-        _RULES[type(index.index)](index, conditions, selection)
-        for index in selection.mapped.indexes.values()
-    ]
+def _accesses(selection: Selection) -> tuple[Access, ...]:
+    """The same, empty where no index serves."""
+    asked = _Asked.of(selection)
+    serving = list(_serving(asked))
+    if asked.conditions and not serving and not selection.scan:
+        return ()
     limited = selection.limit is not None
-    found = [each for each in candidates if each is not None and each.by]
-    return max(found, key=lambda each: each.rank(limited=limited), default=None)
+    serving.sort(key=lambda each: each.rank(limited=limited), reverse=True)
+    if not serving:
+        listing = asked.access(ByOrdered(None, (_ALL,)), ())
+        return tuple(_whole(asked)) or (listing,)
+    if limited:  # reading all is an alternative where that gives the order, and may stop
+        serving += _whole(asked)
+    return tuple(_worthwhile(serving))
 
 
-def _either(conditions: list[Predicate], selection: Selection) -> Access | None:
-    """The union of what serves each side of an `|`, all else being judged afterwards."""
-    for condition in conditions:
-        if not isinstance(condition, Or):
-            continue
-        sides = [attrs.evolve(selection, where=part, scan=False) for part in condition.parts]
-        try:
-            accesses = [plan_access(side) for side in sides]
-        except NoIndex:
-            continue
-        sources = tuple(itertools.chain.from_iterable(each.sources for each in accesses))
-        return Access(sources, selection.where, distinct=False)
-    return None
+def _worthwhile(accesses: list[Access]) -> Iterator[Access]:
+    """Accesses without those that another one beats however many entries there are.
+
+    What serves more conditions reaches no more entries; only an order may make up for that. Of a
+    union that must be judged again nobody knows.
+    """
+    kept: list[Access] = []
+    for access in accesses:
+        needed = set(map(id, access.by))
+        beaten = (
+            needed.issubset(map(id, better.by)) and (better.in_order or not access.in_order)
+            for better in kept
+        )
+        if isinstance(access.source, Either) or not any(beaten):
+            kept.append(access)
+            yield access
 
 
-def _whole(selection: Selection) -> _Served:
-    """All rows: by the `Ordered` that has the wanted order, or by the listing."""
-    for index in selection.mapped.indexes.values():
-        if isinstance(index.index, Ordered):
-            direction = _direction(index, 0, selection.order)
-            if direction is not None:
-                return _Served(ByOrdered(index, ((b"", None),), direction), (), in_order=True)
-    order = selection.order
-    everything = ByOrdered(None, ((b"", None),), order.key_descending)
-    return _Served(everything, (), in_order=order.by_key_alone)
+def conditions_of(where: Predicate | None) -> Iterator[Predicate]:
+    """The conditions that must all hold; `has_all` is one for each of its elements."""
+    if isinstance(where, And):
+        for part in where.parts:
+            yield from conditions_of(part)
+    elif isinstance(where, HasAll) and where.elements:
+        yield from (Has(where.field, element) for element in where.elements)
+    elif where is not None:
+        yield where
+
+
+def _serving(asked: _Asked) -> Iterator[Access]:
+    """The accesses that serve a condition at least."""
+    key = _by_key(asked)
+    if key is not None:
+        yield key
+    for index in asked.selection.mapped.indexes.values():
+        access = _RULES[type(index.index)](index, asked)
+        if access is not None and access.by:
+            yield access
+    for condition in asked.conditions:
+        if isinstance(condition, Or):
+            either = _either(condition, asked)
+            if either is not None:
+                yield either
+
+
+def _either(condition: Or, asked: _Asked) -> Access | None:
+    """The union of what serves each side of an `|`; None where one is not served."""
+    plain = attrs.evolve(asked.selection, scan=False, order=Order(), limit=None, after=None)
+    sides = tuple(_accesses(attrs.evolve(plain, where=part)) for part in condition.parts)
+    if not all(sides):
+        return None
+    exact = all(access.residue is None for side in sides for access in side)
+    return asked.access(Either(sides), (condition,) if exact else (), distinct=False)
+
+
+def _whole(asked: _Asked) -> Iterator[Access]:
+    """All rows in the wanted order: by each `Ordered` that has it, and by the listing."""
+    order = asked.selection.order
+    for index in asked.selection.mapped.indexes.values():
+        direction = _direction(index, 0, order) if isinstance(index.index, Ordered) else None
+        if direction is not None:
+            ranges = _begun(index, b"", 0, (_ALL,), asked.selection, direction)
+            yield asked.access(ByOrdered(index, ranges, direction), (), in_order=True)
+    if order.by_key_alone:
+        ranges = _listed_from((_ALL,), asked.selection)
+        yield asked.access(ByOrdered(None, ranges, order.key_descending), (), in_order=True)
 
 
 # --- the rule of each kind -------------------------------------------------------------------
 
 
-def _by_key(conditions: list[Predicate], selection: Selection) -> _Served | None:
+def _by_key(asked: _Asked) -> Access | None:
     """The key always serves: exact keys, or a range of the listing."""
-    column, order = selection.mapped.key.listed, selection.order
-    for condition, spans in _spans(
-        conditions, selection.mapped.key.attribute.column, selection, column
-    ):
+    selection = asked.selection
+    order = selection.order
+    for condition, spans in asked.spans.get(selection.mapped.key.attribute.column.name, ()):
         if all(span.point is not None for span in spans):
             keys = tuple(dict.fromkeys(_keys_of(condition, selection.mapped)))
-            return _Served(ByKeys(keys), (condition,))
+            return asked.access(ByKeys(keys), (condition,))
         ranges = tuple((span.low, span.high) for span in spans if not span.empty)
+        if order.by_key_alone:
+            ranges = _listed_from(ranges, selection)
         source = ByOrdered(None, ranges, order.key_descending)
-        return _Served(source, (condition,), in_order=order.by_key_alone)
+        return asked.access(source, (condition,), in_order=order.by_key_alone)
     return None
 
 
@@ -193,17 +289,15 @@ def _keys_of(condition: Predicate, mapped: MappedClass) -> Iterator[KeyBytes]:
             yield mapped.encode_key(value)
 
 
-def _unique(
-    index: MappedIndex, conditions: list[Predicate], selection: Selection
-) -> _Served | None:
+def _unique(index: MappedIndex, asked: _Asked) -> Access | None:
     """Equality on every field, None excepted unless it is a value of the index."""
-    found = _points(index, conditions, selection)
+    found = _points(index, asked)
     if found is None or not isinstance(index.index, Unique):
         return None
     values, by = found
     if not index.index.nulls and any(_holds_none(each, index) for each in values):
         return None
-    return _Served(ByUnique(index, tuple(map(b"".join, values))), by)
+    return asked.access(ByUnique(index, tuple(map(b"".join, values))), by)
 
 
 def _holds_none(values: tuple[bytes, ...], index: MappedIndex) -> bool:
@@ -213,26 +307,24 @@ def _holds_none(values: tuple[bytes, ...], index: MappedIndex) -> bool:
     )
 
 
-def _lookup(
-    index: MappedIndex, conditions: list[Predicate], selection: Selection
-) -> _Served | None:
+def _lookup(index: MappedIndex, asked: _Asked) -> Access | None:
     """Equality on every field, membership for a collection."""
-    found = _points(index, conditions, selection)
+    found = _points(index, asked)
     if found is None:
         return None
     values, by = found
     distinct = len(values) == 1 or all(column.kind.scalar for column in index.columns)
-    return _Served(ByLookup(index, tuple(map(b"".join, values))), by, distinct=distinct)
+    return asked.access(ByLookup(index, tuple(map(b"".join, values))), by, distinct=distinct)
 
 
 def _points(
-    index: MappedIndex, conditions: list[Predicate], selection: Selection
+    index: MappedIndex, asked: _Asked
 ) -> tuple[list[tuple[bytes, ...]], tuple[Predicate, ...]] | None:
     """The encoded values that equalities on all the fields of an index leave, and from which."""
     choices: list[list[bytes]] = []
     by: list[Predicate] = []
     for column in index.columns:
-        chosen = _choice(column, conditions, selection)
+        chosen = _choice(column, asked)
         if chosen is None:
             return None
         choices.append(chosen[1])
@@ -248,61 +340,46 @@ def _too_many(choices: Iterable[int]) -> bool:
     return len(several) > 1 and math.prod(several) > MOST_RANGES
 
 
-def _choice(
-    column: Column, conditions: list[Predicate], selection: Selection
-) -> tuple[Predicate, list[bytes]] | None:
+def _choice(column: Column, asked: _Asked) -> tuple[Predicate, list[bytes]] | None:
     """The condition that names exact values of a field, and these."""
     if column.kind.elements is not None:
-        return _element(column, conditions, selection)
-    for condition, spans in _spans(conditions, column, selection):
+        return asked.elements.get(column.name)
+    for condition, spans in asked.spans.get(column.name, ()):
         points = [span.point for span in spans if span.point is not None]
         if len(points) == len(spans):
             return condition, points
     return None
 
 
-def _element(
-    column: Column, conditions: list[Predicate], selection: Selection
-) -> tuple[Predicate, list[bytes]] | None:
-    for condition in conditions:
-        if isinstance(condition, Has) and column_of(condition.field, selection.mapped) is column:
-            elements = column.kind.elements
-            if elements is not None:
-                return condition, [encode_value(condition, column, elements, condition.element)]
-    return None
-
-
-def _ordered(
-    index: MappedIndex, conditions: list[Predicate], selection: Selection
-) -> _Served | None:
+def _ordered(index: MappedIndex, asked: _Asked) -> Access | None:
     """Equality on leading fields, then a range on the next; and the order of what follows."""
     ranges: tuple[Cut, ...] = ((b"", None),)
     by: list[Predicate] = []
-    fixed = 0
+    fixed, head = 0, b""
     for term, column in zip(index.index.terms, index.columns, strict=True):
-        taken = _narrow(ranges, column, term.descending, conditions, selection)
+        taken = _narrow(ranges, term.descending, asked.spans.get(column.name, []))
         if taken is None:
             break
         ranges, conditions_used, exact = taken
         by.extend(conditions_used)
         if exact and len(ranges) == 1:
-            fixed += 1
+            fixed, head = fixed + 1, ranges[0][0]
         if not exact:
             break
-    direction = _direction(index, fixed, selection.order)
-    source = ByOrdered(index, tuple(sorted(ranges)), bool(direction))
-    return _Served(source, tuple(by), in_order=direction is not None)
+    direction = _direction(index, fixed, asked.selection.order)
+    ranges = tuple(sorted(ranges))
+    if direction is not None:
+        ranges = _begun(index, head, fixed, ranges, asked.selection, direction)
+    source = ByOrdered(index, ranges, bool(direction))
+    return asked.access(source, by, in_order=direction is not None)
 
 
 def _narrow(
     heads: tuple[Cut, ...],
-    column: Column,
     term_descends: bool,  # noqa: FBT001 - how the index has the field
-    conditions: list[Predicate],
-    selection: Selection,
+    found: list[tuple[Predicate, Spans]],
 ) -> tuple[tuple[Cut, ...], list[Predicate], bool] | None:
     """Ranges narrowed by the conditions on one field; whether they still are exact values."""
-    found = list(_spans(conditions, column, selection))
     if not found:
         return None
     points = [each for each in found if all(span.point is not None for span in each[1])]
@@ -332,11 +409,19 @@ def _below(head: bytes, low: bytes, high: bytes | None) -> Cut:
     return head + low, successor(head) if high is None else head + high
 
 
+_RULES: dict[type[Index], Rule] = {Unique: _unique, Lookup: _lookup, Ordered: _ordered}
+
+
+# --- orders, and where a walk begins ---------------------------------------------------------
+
+
 def _direction(index: MappedIndex, fixed: int, order: Order) -> bool | None:
     """Whether walking the index gives the order: forward (False), backward (True), not (None).
 
     The first `fixed` fields have one value each, so that any order by them is as good as none.
     """
+    if len(order.terms) < len(index.columns) - fixed:
+        return None
     has = [
         (column.name, term.descending)
         for term, column in zip(index.index.terms, index.columns, strict=True)
@@ -352,28 +437,63 @@ def _direction(index: MappedIndex, fixed: int, order: Order) -> bool | None:
     return None
 
 
-def _spans(
-    conditions: list[Predicate],
-    column: Column,
+def _begun(
+    index: MappedIndex,
+    head: bytes,
+    fixed: int,
+    ranges: tuple[Cut, ...],
     selection: Selection,
-    encoded_as: Column | None = None,
-) -> Iterator[tuple[Predicate, Spans]]:
-    """The conditions on a column that are spans of its values."""
-    for condition in conditions:
-        field = getattr(getattr(condition, "part", condition), "field", None)
-        if field is None or column_of(field, selection.mapped) is not column:
-            continue
-        spans = spans_of(condition, encoded_as or column)
-        if spans is not None and not _is_unequal(condition):
-            yield condition, spans
+    reverse: bool,  # noqa: FBT001 - how it is walked
+) -> tuple[Cut, ...]:
+    """The ranges of a walk in order, from behind the member where the selection begins."""
+    if selection.after is None:
+        return ranges
+    key, record = selection.after.row(selection.order)
+    member = head
+    columns = zip(index.index.terms, index.columns, strict=True)
+    for term, column in itertools.islice(columns, fixed, None):
+        value = place_of(column)(record)
+        member += descending(value) if term.descending else value
+    tail = _tail(selection.mapped, key)
+    member += descending(tail) if index.index.terms[-1].descending else tail
+    return _beyond(ranges, member, reverse)
 
 
-def _is_unequal(condition: Predicate | None) -> bool:
+def _listed_from(ranges: tuple[Cut, ...], selection: Selection) -> tuple[Cut, ...]:
+    """The same of the listing."""
+    if selection.after is None:
+        return ranges
+    tail = _tail(selection.mapped, selection.after.key)
+    return _beyond(ranges, tail, selection.order.key_descending)
+
+
+def _tail(mapped: MappedClass, key: KeyBytes | None) -> bytes:
+    """The key at the end of a member; of an object that waits for its number, above all others."""
+    return b"\xff" if key is None else key_tail(mapped.key.scalar)(key)
+
+
+def _beyond(ranges: tuple[Cut, ...], member: bytes, reverse: bool) -> tuple[Cut, ...]:  # noqa: FBT001 - how it is walked
+    if reverse:
+        below = ((low, member if high is None else min(high, member)) for low, high in ranges)
+        return tuple((low, high) for low, high in below if low < high)
+    above = ((max(low, member + b"\0"), high) for low, high in ranges)
+    return tuple((low, high) for low, high in above if high is None or low < high)
+
+
+def _spans(condition: Predicate, column: Column, selection: Selection) -> Spans | None:
+    """The spans of a column as its entries are: the key is listed by its stored bytes."""
+    key = selection.mapped.key
+    if column is key.attribute.column:
+        return spans_of(condition, key.listed)
+    return selection.spans(condition, column)
+
+
+def _is_unequal(condition: object) -> bool:
     """`!=` leaves almost everything: no index serves it."""
     return getattr(condition, "operator", "") == "!="
 
 
-_RULES: dict[type[Index], Rule] = {Unique: _unique, Lookup: _lookup, Ordered: _ordered}
+# --- what would serve better -----------------------------------------------------------------
 
 
 def _no_index(selection: Selection) -> NoIndex:
@@ -386,14 +506,12 @@ def _no_index(selection: Selection) -> NoIndex:
 
 def _unserved(selection: Selection) -> Predicate | None:
     """The part of a condition to which an index should be added."""
-    for condition in _conditions(selection.where):
+    for condition in conditions_of(selection.where):
         if not isinstance(condition, Or):
             return condition
         for part in condition.parts:
             side = attrs.evolve(selection, where=part, scan=False)
-            try:
-                plan_access(side)
-            except NoIndex:
+            if not _accesses(side):
                 return _unserved(side)
     return None
 
@@ -401,11 +519,65 @@ def _unserved(selection: Selection) -> Predicate | None:
 def _cure(condition: Predicate | None, mapped: MappedClass) -> str:
     """What to declare for a condition that no index serves."""
     field = getattr(condition, "field", None)
-    if field is None or _is_unequal(condition):
+    if isinstance(condition, (Contains, EndsWith, Like)):
+        return "endswith, contains and like are served by none; add a condition that one serves"
+    if field is None or _is_unequal(condition) or isinstance(condition, HasAll):
         return "!= and ~ are served by none; add a condition that one serves"
     column = column_of(field, mapped)
-    if isinstance(condition, Has):
+    if isinstance(condition, (Has, HasAny)):
         return f"declare Lookup({field.name}) in {mapped.mapper.__name__}"
     if column.kind.scalar is None:
         return f"declare an index over a Computed of {field.name}"
     return f"declare Ordered({field.name}) in {mapped.mapper.__name__}"
+
+
+def advice_for(selection: Selection, access: Access) -> str | None:
+    """The index that would serve a selection better than an access does; None where none would."""
+    if isinstance(access.source, (ByKeys, ByUnique)):
+        return None
+    ordered = selection.limit is not None and not access.in_order
+    if access.residue is None and (not ordered or selection.order.by_key_alone):
+        return None
+    conditions = conditions_of(selection.where)
+    equal = (
+        each.field.name
+        for each in conditions
+        if isinstance(each, Compare) and each.operator == "=="
+    )
+    names = list(dict.fromkeys(equal))
+    more = list(_next_parts(selection, names))
+    served = {each.field.name for each in access.by if isinstance(each, Compare)}
+    parts = [*names, *more]
+    if parts == _parts_of(access.source) or (not more and served.issuperset(names)):
+        return None
+    return f"Ordered({', '.join(parts)}) in {selection.mapped.mapper.__name__}"
+
+
+def _next_parts(selection: Selection, names: list[str]) -> Iterator[str]:
+    """What should come after the fields that have one value: the order, or else a range."""
+    terms = [each for each in selection.order.terms if each[0].name not in names]
+    if selection.limit is not None and terms:
+        yield from (f"{column.name}.desc()" if down else column.name for column, down in terms)
+        return
+    for condition in conditions_of(selection.where):
+        field = getattr(getattr(condition, "part", condition), "field", None)
+        if (
+            field is None
+            or field.name in names
+            or _is_unequal(condition)
+            or isinstance(condition, In)
+        ):
+            continue
+        column = column_of(field, selection.mapped)
+        if column.kind.scalar is not None and spans_of(condition, column) is not None:
+            yield field.name
+            return
+
+
+def _parts_of(source: Source) -> list[str]:
+    if not isinstance(source, ByOrdered) or source.index is None:
+        return []
+    return [
+        f"{term.field.name}.desc()" if term.descending else term.field.name
+        for term in source.index.index.terms
+    ]

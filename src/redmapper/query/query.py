@@ -33,7 +33,16 @@ class Asked:
         if self.conditions:
             where = self.conditions[0] if len(self.conditions) == 1 else And(self.conditions)
         order = resolve_order(self.terms, mapped)
-        return Selection(mapped, where, order, self.limit, self.scan)
+        return Selection(mapped, where, order, self.limit, scan=self.scan)
+
+    def require_page(self, size: object) -> None:
+        """Refuse what makes no page."""
+        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+            message = f"page({size!r}): a whole number, 1 or more"
+            raise UnsupportedQuery(message)
+        if self.limit is not None or self.offset:
+            message = f"{self}.page(): pages go through all rows; leave out limit() and offset()"
+            raise UnsupportedQuery(message)
 
     def __str__(self) -> str:
         parts = [f"query({self.mapper.__name__})"]

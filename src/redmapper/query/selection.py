@@ -7,13 +7,14 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from redmapper.errors import UnknownField, UnsupportedQuery
+from redmapper.errors import UnknownField, UnsupportedQuery, ValueRefused
 from redmapper.mapping.columns import Column, Record
 from redmapper.mapping.entries import key_tail, ordered_value
 from redmapper.mapping.fields import Queryable
 from redmapper.mapping.mapped import KeyBytes, MappedClass
 from redmapper.mapping.ordering import descending
 from redmapper.mapping.predicates import Predicate, Term
+from redmapper.query.spans import NAN, Spans, spans_of
 
 Row: TypeAlias = tuple[KeyBytes, Record]
 """A stored entity as a query finds it."""
@@ -33,10 +34,28 @@ class Order:
 
 
 @attrs.frozen
+class Position:
+    """A place in an order: the stored value of each term, None where there is none, and a key.
+
+    `key` None with a `serial` is the place of an object that waits for its number.
+    """
+
+    values: tuple[bytes | None, ...]
+    key: KeyBytes | None
+    serial: int = 0
+
+    def row(self, order: Order) -> tuple[KeyBytes | None, Record]:
+        """A row that would stand there."""
+        each = zip(order.terms, self.values, strict=True)
+        return self.key, {column.stored: raw for (column, _), raw in each if raw is not None}
+
+
+@attrs.frozen
 class Selection:
     """Rows of one mapper: a condition, an order, and a number of rows at most.
 
-    `without` are keys to leave out, before anything is counted: the pending ones of a unit.
+    `without` are keys to leave out, before anything is counted: the pending ones of a unit. Rows
+    begin behind `after`. Of their records `fields` are wanted, None: all that they hold.
     """
 
     mapped: MappedClass
@@ -45,6 +64,16 @@ class Selection:
     limit: int | None = None
     scan: bool = False
     without: frozenset[KeyBytes] = frozenset()
+    after: Position | None = None
+    fields: tuple[bytes, ...] | None = None
+    _spans: dict[int, Spans | None] = attrs.field(factory=dict, eq=False, repr=False, alias="spans")
+
+    def spans(self, predicate: Predicate, column: Column) -> Spans | None:
+        """`spans_of`, worked out once a condition of this selection."""
+        known = self._spans
+        if id(predicate) not in known:
+            known[id(predicate)] = spans_of(predicate, column)
+        return known[id(predicate)]
 
 
 def column_of(field: Queryable[Any], mapped: MappedClass) -> Column:
@@ -68,26 +97,50 @@ def resolve_order(terms: tuple[Term, ...], mapped: MappedClass) -> Order:
         if column.kind.scalar is None:
             message = f"{term!r}: only scalar fields have an order"
             raise UnsupportedQuery(message)
-        resolved.append((column, term.descending))
-    return Order(tuple(resolved), resolved[-1][1] if resolved else False)
+        if all(column is not each for each, _ in resolved):  # a second time it decides nothing
+            resolved.append((column, term.descending))
+    return Order(tuple(resolved), terms[-1].descending if terms else False)
+
+
+def place_of(column: Column) -> Callable[[Record], bytes]:
+    """The function that encodes one scalar field of a record; NaN, unlike an index, as well."""
+    encode = ordered_value(column)
+    if not column.unsure:
+        return encode
+
+    def place(record: Record) -> bytes:
+        try:
+            return encode(record)
+        except ValueRefused:
+            return NAN
+
+    return place
 
 
 _GREATEST = b"\xff"
 """Above every key: where an object stands that waits for its number from a sequence."""
 
 
-def sort_key(
-    order: Order, mapped: MappedClass
-) -> Callable[[tuple[KeyBytes | None, Record]], bytes]:
-    """What sorts rows: the bytes an `Ordered` over the same terms would hold."""
-    columns = [(ordered_value(column), down) for column, down in order.terms]
+def sort_key(order: Order, mapped: MappedClass) -> Callable[..., bytes]:
+    """What sorts rows: the bytes an `Ordered` over the same terms would hold.
+
+    The function takes a row, its key None for one that waits for a number, and the serial that
+    tells such rows apart.
+    """
+    columns = [(place_of(column), down) for column, down in order.terms]
     tail = key_tail(mapped.key.scalar)
 
-    def encode(row: tuple[KeyBytes | None, Record]) -> bytes:
+    def encode(row: tuple[KeyBytes | None, Record], serial: int = 0) -> bytes:
         key, record = row
         parts = [descending(one(record)) if down else one(record) for one, down in columns]
-        last = _GREATEST if key is None else tail(key)
+        last = _GREATEST + serial.to_bytes(8, "big") if key is None else tail(key)
         parts.append(descending(last) if order.key_descending else last)
         return b"".join(parts)
 
     return encode
+
+
+def position_of(row: tuple[KeyBytes | None, Record], order: Order, serial: int = 0) -> Position:
+    """Where a row stands in an order."""
+    key, record = row
+    return Position(tuple(column.raw(record) for column, _ in order.terms), key, serial)

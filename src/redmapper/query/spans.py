@@ -99,26 +99,34 @@ def _present(scalar: Scalar) -> Span:
     return Span(successor(scalar.none) or b"", None)
 
 
+NAN = b"\xff\xff"
+"""Where NaN stands, which no index holds: above every value, and within no comparison."""
+
+
 def _comparable(scalar: Scalar, encoded: bytes) -> Span:
-    """The values one value can be compared with: naive times only with naive ones."""
-    if scalar.name not in ("datetime", "time"):
-        return _present(scalar)
-    return Span(encoded[:1], successor(encoded[:1]))
+    """The values one value can be compared with: no NaN, and naive times only with naive ones."""
+    if scalar.name in ("datetime", "time"):
+        return Span(encoded[:1], successor(encoded[:1]))
+    present = _present(scalar)
+    return attrs.evolve(present, high=NAN) if scalar.name in ("float", "decimal") else present
 
 
 def _compare(predicate: Any, column: Column, scalar: Scalar) -> Spans:  # noqa: ANN401 - a Compare
     encoded = encode_value(predicate, column, scalar, predicate.value)
-    after = successor(encoded) or b""
-    spans: dict[str, Spans] = {
-        "==": (point(encoded),),
-        "!=": (Span(b"", encoded), Span(after, None)),
-        "<": (Span(b"", encoded),),
-        "<=": (Span(b"", after),),
-        ">": (Span(after, None),),
-        ">=": (Span(encoded, None),),
-    }
+    if predicate.operator == "==":
+        return (point(encoded),)
+    spans = _COMPARED[predicate.operator](encoded, successor(encoded) or b"")
     comparable = _comparable(scalar, encoded)
-    return tuple(span.meet(comparable) for span in spans[predicate.operator])
+    return tuple([span.meet(comparable) for span in spans])
+
+
+_COMPARED: dict[str, Callable[[bytes, bytes], Spans]] = {
+    "!=": lambda encoded, after: (Span(b"", encoded), Span(after, None)),
+    "<": lambda encoded, _: (Span(b"", encoded),),
+    "<=": lambda _, after: (Span(b"", after),),
+    ">": lambda _, after: (Span(after, None),),
+    ">=": lambda encoded, _: (Span(encoded, None),),
+}
 
 
 def _between(predicate: Any, column: Column, scalar: Scalar) -> Spans:  # noqa: ANN401 - a Between

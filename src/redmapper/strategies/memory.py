@@ -19,7 +19,8 @@ from redmapper.mapping.indexes import Lookup, Ordered, Unique
 from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex, overlaid
 from redmapper.mapping.registry import MapperRegistry
 from redmapper.query.evaluate import judge_of
-from redmapper.query.planner import plan_access
+from redmapper.query.explain import Explanation, Use
+from redmapper.query.planner import advice_for, plan_access
 from redmapper.query.selection import Row, Selection, sort_key
 from redmapper.wire import Flow
 from redmapper.work.plan import Absent, AtFields, AtVersion, Claim, EntityWrite, FlushPlan, Refusal
@@ -92,6 +93,24 @@ class BoundMemory:
         """How many there are."""
         return _answer(lambda: len(self._rows(selection)[: selection.limit]))
 
+    def explain(self, selection: Selection, *, analyze: bool) -> Flow[Explanation]:
+        """Every record is looked at, whatever index there is; the permission to ask is real."""
+        return _answer(lambda: self._explanation(selection, analyze=analyze))
+
+    def _explanation(self, selection: Selection, *, analyze: bool) -> Explanation:
+        plan_access(selection)
+        size = len(self.data.of(selection.mapped))
+        where = () if selection.where is None else (repr(selection.where),)
+        return Explanation(
+            use=Use(how="every record, in memory", index=None, bounds=(), estimated=size),
+            here=where,
+            order="sorted here",
+            advice=advice_for(selection, plan_access(selection)),
+            rows=len(self._rows(selection)[: selection.limit]) if analyze else None,
+            looked_at=size,
+            read=size,
+        )
+
     def _rows(self, selection: Selection) -> list[Row]:
         plan_access(selection)
         self._check_schema(selection.mapped)
@@ -101,8 +120,12 @@ class BoundMemory:
             for key, record in self.data.of(selection.mapped).items()
             if key not in selection.without and judge(record)
         ]
-        rows.sort(key=sort_key(selection.order, selection.mapped))
-        return rows
+        encode = sort_key(selection.order, selection.mapped)
+        rows.sort(key=encode)
+        if selection.after is None:
+            return rows
+        begin = encode(selection.after.row(selection.order), selection.after.serial)
+        return [row for row in rows if encode(row) > begin]
 
     def allocate(self, mapped: MappedClass, count: int) -> Flow[int]:
         """Take numbers off a sequence."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,6 +27,7 @@ class Tracked:
     one that the sequence has given and the object does not have before the commit has landed.
     `newer` is a record of another version that some read has seen since. `displaced` is the deleted
     object whose place it took, `displaced_blind` says that its key had been deleted blindly.
+    `serial` is greater than that of every object that came before.
     """
 
     obj: Any
@@ -40,6 +42,7 @@ class Tracked:
     newer: Record | None = None
     displaced: Tracked | None = None
     displaced_blind: bool = False
+    serial: int = attrs.field(factory=itertools.count().__next__)
 
     def settle(self, record: Record) -> None:
         """Be loaded from this record from now on."""

@@ -6,16 +6,29 @@ in their places. So a limit stays right when it is cut after the merge.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
 
 import attrs
 
 from redmapper.mapping.columns import Record
 from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
 from redmapper.query.evaluate import judge_of
-from redmapper.query.selection import Row, Selection, sort_key
+from redmapper.query.selection import Position, Row, Selection, position_of, sort_key
 from redmapper.work.identity import Tracked
+
+
+@attrs.frozen
+class Found:
+    """A row of an answer: a stored one, or (`tracked`) an object that is pending here."""
+
+    key: KeyBytes | None
+    record: Record
+    tracked: Tracked | None = None
+
+    def position(self, selection: Selection) -> Position:
+        """Where it stands in the order."""
+        serial = self.tracked.serial if self.tracked else 0
+        return position_of((self.key, self.record), selection.order, serial)
 
 
 @attrs.frozen
@@ -48,22 +61,31 @@ class Overlay:
                 return tracked
         return None
 
-    def matching(self, selection: Selection) -> list[tuple[Tracked, Record]]:
-        """The pending objects that meet the condition."""
+    def matching(self, selection: Selection) -> list[Found]:
+        """The pending objects that meet the condition, and stand behind where it begins."""
+        if not self.pending:
+            return []
         judge = judge_of(selection.where, self.mapped)
-        return [(tracked, record) for tracked, record in self.pending if judge(record)]
-
-    def merged(
-        self, rows: list[Row], selection: Selection, adopt: Callable[[Row], Any]
-    ) -> list[Any]:
-        """Objects of the stored rows and of the matching pending ones, ordered and cut."""
+        found = [
+            Found(tracked.key, record, tracked) for tracked, record in self.pending if judge(record)
+        ]
+        if selection.after is None:
+            return found
         encode = sort_key(selection.order, self.mapped)
-        entries: list[tuple[bytes, Tracked | Row]] = [(encode(row), row) for row in rows]
-        matching = self.matching(selection)
-        if selection.order.key_descending:
-            matching.reverse()  # those that wait for numbers get them in their order
-        for tracked, record in matching:
-            entries.append((encode((tracked.key, record)), tracked))
-        entries.sort(key=lambda entry: entry[0])
-        first = (found for _, found in entries[: selection.limit])
-        return [found.obj if isinstance(found, Tracked) else adopt(found) for found in first]
+        begin = encode(selection.after.row(selection.order), selection.after.serial)
+        return [each for each in found if encode(*_sorted_by(each)) > begin]
+
+    def merged(self, rows: list[Row], selection: Selection) -> list[Found]:
+        """The stored rows and the matching pending ones, ordered and cut."""
+        found = [Found(key, record) for key, record in rows]
+        pending = self.matching(selection)
+        if not pending:
+            return found
+        encode = sort_key(selection.order, self.mapped)
+        found += pending
+        found.sort(key=lambda each: encode(*_sorted_by(each)))
+        return found[: selection.limit]
+
+
+def _sorted_by(found: Found) -> tuple[tuple[KeyBytes | None, Record], int]:
+    return (found.key, found.record), found.tracked.serial if found.tracked else 0

@@ -15,13 +15,16 @@ from redmapper.errors import NotFound, QueryError
 from redmapper.mapping.columns import VERSION
 from redmapper.mapping.indexes import Unique
 from redmapper.mapping.mapped import KeyBytes, MappedClass
+from redmapper.query.explain import Explanation
+from redmapper.query.page import Page, position_at, token_of
 from redmapper.query.query import Asked
-from redmapper.query.selection import Row, Selection
+from redmapper.query.selection import Order, Row, Selection
+from redmapper.query.values import reader_of
 from redmapper.wire import Flow
 from redmapper.work.changes import is_pending
 from redmapper.work.identity import IdentityMap, Tracked
 from redmapper.work.keys import encode_unique
-from redmapper.work.overlay import Overlay
+from redmapper.work.overlay import Found, Overlay
 from redmapper.work.session import Session, UnitOptions
 
 
@@ -104,26 +107,89 @@ class Reading:
         self.map.load(Tracked(obj, mapped, key, record, snapshot), key)
         return obj
 
+    # --- queries -----------------------------------------------------------------------------
+
     def find(self, asked: Asked) -> Flow[list[Any]]:
         """The objects of a query, this unit's own changes among them."""
-        selection, offset = self._selection(asked), asked.offset
-        mapped = selection.mapped
-        overlay = self._overlay(mapped)
-        widened = selection.limit + offset if selection.limit is not None else None
-        stored = attrs.evolve(selection, limit=widened, without=overlay.keys)
-        rows = yield from self.session.strategy.find(stored)
-        if overlay.keys or overlay.pending:
-            return overlay.merged(rows, stored, lambda row: self._adopt(mapped, row))[offset:]
-        return [self._adopt(mapped, row) for row in rows[offset:]]
+        selection = self._selection(asked)
+        found = yield from self._found(selection, asked.offset)
+        return self._objects(selection.mapped, found)
+
+    def page(self, asked: Asked, size: int, after: str | None) -> Flow[Page[Any]]:
+        """So many objects of a query, from a position on."""
+        asked.require_page(size)
+        selection = self._selection(asked)
+        begin = None if after is None else position_at(after, selection)
+        wanted = attrs.evolve(selection, limit=size + 1, after=begin)
+        found = yield from self._found(wanted, 0)
+        items = self._objects(selection.mapped, found[:size])
+        more = len(found) > size
+        return Page(
+            items, token_of(found[size - 1].position(selection), selection) if more else None
+        )
+
+    def values(self, asked: Asked, fields: tuple[object, ...]) -> Flow[list[tuple[Any, ...]]]:
+        """Some fields of each row, from the records; nothing is built or tracked."""
+        selection = self._selection(asked)
+        reader = reader_of(fields, selection.mapped)
+        needed = dict.fromkeys([*reader.names, *_names_of(selection.order)])
+        found = yield from self._found(attrs.evolve(selection, fields=tuple(needed)), asked.offset)
+        return [reader.read(each.key, each.record) for each in found]
+
+    def keys(self, asked: Asked) -> Flow[list[Any]]:
+        """The key of each row, None of an object that waits for its number."""
+        selection = self._selection(asked)
+        names = _names_of(selection.order)
+        found = yield from self._found(attrs.evolve(selection, fields=names), asked.offset)
+        decode = selection.mapped.decode_key
+        return [None if each.key is None else decode(each.key) for each in found]
 
     def count(self, asked: Asked) -> Flow[int]:
         """How many there are."""
         selection, offset = self._selection(asked), asked.offset
+        if selection.limit is not None:
+            selection = attrs.evolve(selection, limit=selection.limit + offset)
         overlay = self._overlay(selection.mapped)
-        every = attrs.evolve(selection, limit=None, without=overlay.keys)
-        stored = yield from self.session.strategy.count(every)
-        total = max(0, stored + len(overlay.matching(every)) - offset)
-        return total if selection.limit is None else min(total, selection.limit)
+        stored = attrs.evolve(selection, without=overlay.keys)
+        total = yield from self.session.strategy.count(stored)
+        total += len(overlay.matching(selection))
+        if selection.limit is not None:
+            total = min(total, selection.limit)
+        return max(0, total - offset)
+
+    def explain(self, asked: Asked, *, analyze: bool) -> Flow[Explanation]:
+        """How the query is, or (analyze) was answered."""
+        selection, offset = self._selection(asked), asked.offset
+        overlay = self._overlay(selection.mapped)
+        stored = attrs.evolve(self._widened(selection, offset), without=overlay.keys)
+        found = yield from self.session.strategy.explain(stored, analyze=analyze)
+        pending = len(overlay.pending) if overlay.keys or overlay.pending else 0
+        return attrs.evolve(found, query=str(asked), pending=pending)
+
+    def _found(self, selection: Selection, offset: int) -> Flow[list[Found]]:
+        """The rows of a selection, this unit's own changes among them."""
+        overlay = self._overlay(selection.mapped)
+        widened = self._widened(selection, offset)
+        stored = attrs.evolve(widened, without=overlay.keys)
+        rows = yield from self.session.strategy.find(stored)
+        return overlay.merged(rows, stored)[offset:]
+
+    def _widened(self, selection: Selection, offset: int) -> Selection:
+        """What the offset leaves out must be found as well."""
+        if selection.limit is None or not offset:
+            return selection
+        return attrs.evolve(selection, limit=selection.limit + offset)
+
+    def _objects(self, mapped: MappedClass, found: list[Found]) -> list[Any]:
+        """The objects of rows; where nobody holds the unit, nothing is tracked."""
+        if self.options.untracked:
+            return [mapped.construct(each.record, each.key or b"") for each in found]
+        return [
+            each.tracked.obj
+            if each.tracked
+            else self._adopt(mapped, (each.key or b"", each.record))
+            for each in found
+        ]
 
     def _selection(self, asked: Asked) -> Selection:
         return asked.selection(self.session.registry.mapped(asked.mapper))
@@ -135,6 +201,11 @@ class Reading:
         blind = frozenset(key for name, key in self.map.blind if name == mapped.name)
         pending = [each for each in self.map if each.mapped is mapped and is_pending(each)]
         return Overlay.of(mapped, pending, blind)
+
+
+def _names_of(order: Order) -> tuple[bytes, ...]:
+    """The stored fields that an order looks at."""
+    return tuple(name for column, _ in order.terms for name in column.names)
 
 
 def not_found(mapped: MappedClass, key: object) -> NotFound:

@@ -11,10 +11,12 @@ conformance suite. The contract:
 - *commit* is atomic: all checks of the plan before its first write, then every write or none; every
   check that fails is reported, not only the first. It may be called again with the same plan after
   a lost reply, so it must know a commit it has done already.
-- *find* and *count* see whole commits, never half of one, and write nothing. Rows come in the order
-  of the selection, ties by key, exactly `limit` of them where there are so many, and none of the
-  keys in `without`. Before it answers, a strategy calls `query.planner.plan_access`, which refuses
-  what no index serves: the same queries are refused everywhere.
+- *find* and *count* write nothing. They see whole commits, never half of one; but an answer put
+  together in several steps is no snapshot of all. Rows come in the order of the selection, ties by
+  key, from behind `after` on, exactly `limit` of them where there are so many, and none of the keys
+  in `without`. Of a record `fields` must be there, more may be. Before it answers, a strategy calls
+  `query.planner.plan_access`, which refuses what no index serves: the same queries are refused
+  everywhere.
 - *Capabilities* are asked, never names: nobody above needs to know which strategy it is.
 """
 
@@ -30,6 +32,7 @@ from redmapper.mapping.columns import Record
 from redmapper.mapping.indexes import Index
 from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
 from redmapper.mapping.registry import MapperRegistry
+from redmapper.query.explain import Explanation
 from redmapper.query.selection import Row, Selection
 from redmapper.wire import Flow
 from redmapper.work.plan import FlushPlan, Refusal
@@ -93,6 +96,10 @@ class BoundStrategy(Protocol):
 
     def count(self, selection: Selection) -> Flow[int]:
         """How many rows `find` would answer."""
+        ...
+
+    def explain(self, selection: Selection, *, analyze: bool) -> Flow[Explanation]:
+        """How `find` would answer; with `analyze`, how it did, and what that took."""
         ...
 
     def allocate(self, mapped: MappedClass, count: int) -> Flow[int]:

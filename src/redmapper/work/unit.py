@@ -305,12 +305,6 @@ class UnitBase:
             return cls._asked
         return Asked(self._session.registry.mapped(cls).mapper)
 
-    def _query(self, asked: Asked) -> Flow[list[Any]]:
-        return self._exclusive("query", self._reading.find(asked))
-
-    def _count(self, asked: Asked) -> Flow[int]:
-        return self._exclusive("query", self._reading.count(asked))
-
     def _refresh(self, obj: object) -> Flow[None]:
         return self._exclusive("refresh", self._load_anew(obj))
 

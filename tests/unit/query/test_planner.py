@@ -19,7 +19,7 @@ from redmapper import (
     UnsupportedQuery,
 )
 from redmapper.mapping.ordering import order_int, order_text, successor
-from redmapper.mapping.predicates import And
+from redmapper.mapping.predicates import And, HasAll
 from redmapper.query.planner import (
     MOST_RANGES,
     Access,
@@ -27,10 +27,13 @@ from redmapper.query.planner import (
     ByLookup,
     ByOrdered,
     ByUnique,
+    Either,
     Source,
+    advice_for,
     plan_access,
+    plan_accesses,
 )
-from redmapper.query.selection import Selection, resolve_order
+from redmapper.query.selection import Position, Selection, resolve_order
 
 
 @attrs.define
@@ -90,7 +93,14 @@ def planned(*where: Predicate, order: tuple[Any, ...] = (), **options: Any) -> A
 
 def used(*where: Predicate, **options: Any) -> list[str]:
     """The indexes that its access reads; `key` for given keys, `listing` for that of all."""
-    return [_name(source) for source in planned(*where, **options).sources]
+    return names(planned(*where, **options).source)
+
+
+def names(source: Source) -> list[str]:
+    """The indexes of a source; of a union, those that serve its sides best."""
+    if isinstance(source, Either):
+        return [name for side in source.sides for name in names(side[0].source)]
+    return [_name(source)]
 
 
 def _name(source: Source) -> str:
@@ -132,7 +142,7 @@ SERVED: dict[str, list[Predicate]] = {
         Users.team.in_(["a", None]),
         Users.team.is_none(),
     ],
-    "tagged": [Users.tags.has("a")],
+    "tagged": [Users.tags.has("a"), Users.tags.has_any(["a", "b"]), Users.tags.has_all(["a", "b"])],
     "unique": [Users.email == "a", Users.email.in_(["a", "b"])],
     "key": [Users.id == 1, Users.id.in_([1, 2])],
     "listing": [Users.id > 1, Users.id.between(1, 2), Users.id.not_none()],
@@ -147,7 +157,8 @@ SERVED: dict[str, list[Predicate]] = {
 def test_an_index_serves_a_condition(expected: str, predicate: Predicate):
     """As the API says of each kind; nothing is left to judge."""
     assert [expected] == used(predicate)
-    assert planned(predicate).residue is None
+    left = And((Users.tags.has("b"),)) if isinstance(predicate, HasAll) else None
+    assert left == planned(predicate).residue
 
 
 @pytest.mark.parametrize(
@@ -160,6 +171,10 @@ def test_an_index_serves_a_condition(expected: str, predicate: Predicate):
         Users.team > "a",
         Users.team.startswith("a"),
         Users.team.not_none(),
+        Users.city.endswith("a"),
+        Users.city.contains("a"),
+        Users.city.like("a*"),
+        Users.tags.has_all([]),
         Users.email.is_none(),
         Users.email.in_(["a", None]),
         Users.email.startswith("a"),
@@ -177,7 +192,7 @@ def test_no_index_serves_a_condition(predicate: Predicate):
     """Nor is it answered by reading everything, unless that was asked for."""
     assert refusal(predicate).startswith(f"no index of Users serves `{predicate!r}`: ")
     access = planned(predicate, scan=True)
-    assert Access((ByOrdered(None, (ALL,)),), predicate, in_order=True) == access
+    assert Access(ByOrdered(None, (ALL,)), And((predicate,)), in_order=True) == access
 
 
 @pytest.mark.parametrize(
@@ -200,7 +215,7 @@ def test_an_index_serves_conditions_on_several_fields(where: tuple[Predicate, ..
 def test_a_range_ends_what_an_ordered_serves():
     """What comes after it is judged."""
     access = planned(Users.city > "a", Users.rank == 1)
-    assert "composite" == _name(access.sources[0])
+    assert "composite" == _name(access.source)
     assert And((Users.rank == 1,)) == access.residue
 
 
@@ -208,22 +223,28 @@ def test_two_ranges_on_one_field_meet():
     """Both are served at once."""
     access = planned(Users.age >= 1, Users.age < 5)
     ranges = ((order_int(1), order_int(5)),)
-    assert Access((ByOrdered(MAPPED.indexes["ordered"], ranges),), None) == access
+    assert Access(ByOrdered(MAPPED.indexes["ordered"], ranges), None) == access
 
 
 def test_a_condition_and_another_is_served_by_one_side():
     """The other is judged on what that finds."""
     access = planned(Users.plain == 1, Users.age == 5)
-    assert "ordered" == _name(access.sources[0])
+    assert "ordered" == _name(access.source)
     assert And((Users.plain == 1,)) == access.residue
 
 
 def test_a_condition_or_another_is_served_when_both_are():
-    """Each by its own index; rows may come up twice, and all is judged again."""
+    """Each by its own index; rows may come up twice."""
     either = (Users.age == 5) | Users.tags.has("a")
     access = planned(either)
     assert ["ordered", "tagged"] == used(either)
-    assert (either, False, False) == (access.residue, access.in_order, access.distinct)
+    assert (None, False, False) == (access.residue, access.in_order, access.distinct)
+
+
+def test_a_union_is_judged_again_where_a_side_leaves_something():
+    """What an index does not serve of a side must still hold."""
+    either = (Users.age == 5) | (Users.team == "a") & (Users.plain == 1)
+    assert And((either,)) == planned(either).residue
 
 
 def test_alternatives_below_other_conditions_are_served():
@@ -254,21 +275,21 @@ def test_the_index_that_serves_most_is_taken(where: tuple[Predicate, ...], expec
 
 def test_keys_are_named():
     """Each once."""
-    assert (ByKeys((b"2", b"1")),) == planned(Users.id.in_([2, 1, 2, None])).sources
+    assert ByKeys((b"2", b"1")) == planned(Users.id.in_([2, 1, 2, None])).source
 
 
 def test_owners_are_named_by_encoded_values():
     """The parts of several fields one after the other."""
     access = planned(Users.first == "a", Users.last.is_none())
     value = order_text("a") + b"\0\0\1"
-    assert (ByUnique(MAPPED.indexes["nulls"], (value,)),) == access.sources
+    assert ByUnique(MAPPED.indexes["nulls"], (value,)) == access.source
 
 
 def test_sets_are_named_by_encoded_values():
     """One a value."""
     access = planned(Users.team.in_(["b", "a"]))
     values = (order_text("a"), order_text("b"))
-    assert (ByLookup(MAPPED.indexes["lookup"], values),) == access.sources
+    assert ByLookup(MAPPED.indexes["lookup"], values) == access.source
 
 
 def test_a_range_below_fixed_values_stands_behind_them():
@@ -277,25 +298,25 @@ def test_a_range_below_fixed_values_stands_behind_them():
     head = order_text("a")
     zero = successor(bytes(255 - byte for byte in order_int(0)))
     source = ByOrdered(MAPPED.indexes["composite"], ((head, head + zero),))
-    assert (source,) == access.sources
+    assert source == access.source
 
 
 def test_a_prefix_is_a_range():
     """Up to the next text that does not begin with it."""
     access = planned(Users.city.startswith("ab"))
-    assert (ByOrdered(MAPPED.indexes["composite"], ((b"ab", b"ac"),)),) == access.sources
+    assert ByOrdered(MAPPED.indexes["composite"], ((b"ab", b"ac"),)) == access.source
 
 
 def test_ranges_come_in_the_order_of_the_index():
     """So that a walk over them is in order."""
     access = planned(Users.age.in_([5, None, 1]), order=(Users.age.asc(),))
-    lows = [low for low, _ in access.sources[0].ranges]
+    lows = [low for low, _ in access.source.ranges]
     assert ([b"\0\0\1", order_int(1), order_int(5)], True) == (lows, access.in_order)
 
 
 def test_an_empty_range_is_left_out():
     """Nothing is read."""
-    assert (ByOrdered(MAPPED.indexes["ordered"], ()),) == planned(Users.age.between(5, 1)).sources
+    assert ByOrdered(MAPPED.indexes["ordered"], ()) == planned(Users.age.between(5, 1)).source
 
 
 @pytest.mark.parametrize(
@@ -314,7 +335,7 @@ def test_too_many_combinations_are_judged_afterwards():
     second = Users.rank.in_([1, 2])
     access = planned(Users.city.in_(many), second)
     assert (["composite"], And((second,))) == (
-        [_name(source) for source in access.sources],
+        names(access.source),
         access.residue,
     )
 
@@ -342,7 +363,7 @@ def test_all_rows_come_by_the_index_that_has_their_order(
 ):
     """Forward or backward."""
     access = planned(order=order)
-    source = access.sources[0]
+    source = access.source
     assert (expected, reverse, True) == (_name(source), source.reverse, access.in_order)
 
 
@@ -361,7 +382,7 @@ def test_all_rows_come_by_the_index_that_has_their_order(
 def test_an_order_that_no_index_has_is_sorted(order: tuple[Any, ...]):
     """An order alone is never refused."""
     access = planned(order=order)
-    assert ("listing", False) == (_name(access.sources[0]), access.in_order)
+    assert ("listing", False) == (_name(access.source), access.in_order)
 
 
 @pytest.mark.parametrize(
@@ -383,7 +404,7 @@ def test_an_equality_leaves_the_order_of_what_follows(
 ):
     """A field with one value orders nothing."""
     access = planned(*where, order=order)
-    assert (True, reverse) == (access.in_order, access.sources[0].reverse)
+    assert (True, reverse) == (access.in_order, access.source.reverse)
 
 
 @pytest.mark.parametrize(
@@ -406,6 +427,96 @@ def test_a_limit_prefers_the_index_that_has_the_order():
     where, order = (Users.team == "a", Users.age > 1), (Users.age.asc(),)
     assert ["lookup"] == used(*where, order=order)
     assert ["ordered"] == used(*where, order=order, limit=5)
+
+
+# --- every way ---------------------------------------------------------------------------------
+
+
+def every(*where: Predicate, order: tuple[Any, ...] = (), **options: Any) -> list[list[str]]:
+    """The indexes of each access."""
+    return [names(each.source) for each in plan_accesses(selected(*where, order=order, **options))]
+
+
+def test_every_index_that_serves_something_is_a_way():
+    """Which is the smallest, only the server knows."""
+    assert [["lookup"], ["ordered"]] == every(Users.team == "a", Users.age > 1)
+
+
+def test_what_serves_more_of_the_same_is_no_further_way():
+    """Its entries are among those of the other."""
+    assert [["composite"]] == every(Users.city == "a", Users.rank == 1)
+    assert [["unique"]] == every(Users.email == "a", Users.email.in_(["a", "b"]))
+
+
+def test_a_union_is_a_way_beside_what_serves_more():
+    """Though it must be judged again, it may be the smallest."""
+    either = (Users.age == 5) | (Users.team == "a") & (Users.plain == 1)
+    assert [["composite"], ["ordered", "lookup"]] == every(Users.city > "a", either)
+
+
+def test_an_order_with_a_limit_is_a_way():
+    """Walking all of it may stop early."""
+    where, order = Users.team == "a", (Users.age.desc(),)
+    assert [["lookup"], ["ordered"]] == every(where, order=order, limit=5)
+    assert [["lookup"]] == every(where, order=order)
+
+
+def test_the_listing_is_a_way_to_the_first_keys():
+    """The order by key is its own."""
+    assert [["lookup"], ["listing"]] == every(Users.team == "a", limit=5)
+
+
+# --- beginning behind a position ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("where", "order", "values", "expected"),
+    [
+        ((), (Users.age.asc(),), (b"5",), ((order_int(5) + b"\x811\0", None),)),
+        ((), (Users.age.desc(),), (b"5",), ((b"", order_int(5) + b"\x811"),)),
+        ((), (), (), ((b"\x811\0", None),)),
+        ((Users.age == 5,), (Users.age.asc(),), (b"5",), ((order_int(5) + b"\x811\0", b""),)),
+        ((Users.age > 5,), (Users.age.desc(),), (b"5",), ()),
+    ],
+    ids=["forward", "backward", "listing", "inside a range", "past the range"],
+)
+def test_a_walk_begins_behind_a_position(
+    where: tuple[Predicate, ...], order: tuple[Any, ...], values: tuple[bytes, ...], expected: Any
+):
+    """Of the member that stands there, on either side."""
+    access = planned(*where, order=order, after=Position(values, b"1"))
+    if where == (Users.age == 5,):
+        expected = ((expected[0][0], successor(order_int(5))),)
+    assert (True, expected) == (access.in_order, access.source.ranges)
+
+
+# --- advice ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("where", "options", "expected"),
+    [
+        ((Users.team == "a",), {}, None),
+        ((Users.id == 1, Users.plain == 1), {}, None),
+        ((Users.team == "a", Users.plain > 1), {}, "Ordered(team, plain) in Users"),
+        ((Users.team == "a", Users.plain == 1), {}, "Ordered(team, plain) in Users"),
+        ((Users.team == "a", Users.first.contains("x")), {}, None),
+        (
+            (Users.team == "a",),
+            {"order": (Users.age.desc(),), "limit": 5},
+            "Ordered(team, age.desc()) in Users",
+        ),
+        ((Users.team == "a",), {"order": (Users.age.desc(),)}, None),
+        ((Users.age > 1,), {"order": (Users.age.desc(),), "limit": 5}, None),
+    ],
+    ids=repr,
+)
+def test_an_index_that_would_serve_better_is_named(
+    where: tuple[Predicate, ...], options: dict[str, Any], expected: str | None
+):
+    """Equalities first, then the order that a limit makes worth it, or else a range."""
+    selection = selected(*where, **options)
+    assert expected == advice_for(selection, plan_access(selection))
 
 
 # --- refusals --------------------------------------------------------------------------------

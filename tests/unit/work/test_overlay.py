@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redmapper import Field, Key, Mapper, MapperRegistry, Ordered, Predicate, Store, Unique
-from redmapper.query.selection import Selection, resolve_order
+from redmapper.query.selection import Position, Selection, resolve_order
 from redmapper.work.identity import Tracked
 from redmapper.work.overlay import Overlay
 
@@ -64,7 +64,7 @@ def test_deleted_objects_do_not_come_in():
     """All others do where they match."""
     a, b = pending(User("a", 5, id=1)), pending(User("b", 5, id=2), deleted=True)
     over = overlay(a, b, pending(User("c", 6)))
-    assert [a] == [tracked for tracked, _ in over.matching(Selection(MAPPED, Users.age == 5))]
+    assert [a] == [each.tracked for each in over.matching(Selection(MAPPED, Users.age == 5))]
 
 
 def test_the_owner_of_a_value_is_found_among_pending_objects():
@@ -80,8 +80,7 @@ def merged(over: Overlay, stored: list[User], *order: Any, limit: int | None = N
     """The names of stored and pending users, merged."""
     selection = Selection(MAPPED, None, resolve_order(order, MAPPED), limit)
     rows = [(b"%d" % user.id, MAPPED.encode(user, b"%d" % user.id)) for user in stored]
-    found = over.merged(rows, selection, lambda row: MAPPED.construct(row[1], row[0]))
-    return [user.name for user in found]
+    return [each.record[b"name"].decode() for each in over.merged(rows, selection)]
 
 
 def test_pending_objects_come_in_their_places():
@@ -98,12 +97,20 @@ def test_the_limit_is_cut_after_the_merge():
     assert ["a", "b"] == merged(over, stored, Users.age.asc(), limit=2)
 
 
-def test_a_row_that_is_cut_is_not_made_an_object():
-    """Nobody will see it."""
-    rows = [(b"1", {b"name": b"a"}), (b"2", {})]  # the second could not be made one
-    selection = Selection(MAPPED, limit=1)
-    found = overlay().merged(rows, selection, lambda row: MAPPED.construct(row[1], row[0]))
-    assert ["a"] == [user.name for user in found]
+def test_a_merged_row_says_whose_it_is():
+    """An object that is pending, or a record of the store."""
+    mine = pending(User("b", 2))
+    rows = [(b"1", {b"name": b"a"})]
+    found = overlay(mine).merged(rows, Selection(MAPPED))
+    assert [None, mine] == [each.tracked for each in found]
+
+
+def test_what_stands_before_the_beginning_is_left_out():
+    """Of pending objects as of stored ones; those that wait are told apart by their serials."""
+    first, second = pending(User("b", 2)), pending(User("b", 2))
+    over, order = overlay(first, second, pending(User("a", 1, id=1))), resolve_order((), MAPPED)
+    selection = Selection(MAPPED, order=order, after=Position((), None, first.serial))
+    assert [second] == [each.tracked for each in over.matching(selection)]
 
 
 # --- against a store in which the changes are stored -----------------------------------------

@@ -1,170 +1,243 @@
-"""Selections answered from index entries: which steps are taken, and what is judged here.
+"""Selections answered by `find.lua`: which steps are taken, and what is left to judge here.
 
-The planner names the sources. `find.lua` reads a step of them: keys, and their records as long as
-they are few. What the sources leave open (the residue of the condition, an order that no walk
-gives) is done here, on the records, in steps that never hold the server for long: a walk goes on
-where it stopped until enough rows have been found.
+Theory of operation. The planner names every way to the rows, `wording` says them and the conditions
+to the script, and the script takes the cheapest way, judges, orders, cuts, and answers the records.
+Mostly that is all, in one round trip. Where there is more than one step may reach:
+
+- A *walk* in the wanted order answers what it has found and where it stopped; it goes on from there
+  until there are enough rows.
+- Other ways gather keys first, in steps, without reading a record. The keys then are given back to
+  the script in chunks, to be judged, ordered and cut; what the chunks leave is merged here.
+
+What the script can not judge is judged here, on whole records, and then cut here as well. A step
+never holds the server for long; several steps together are not one snapshot.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeAlias
+from collections.abc import Iterator
+from typing import Any
 
 import attrs
 
 from redmapper.mapping.columns import Record
-from redmapper.mapping.entries import key_tail
-from redmapper.mapping.mapped import KeyBytes, MappedClass
-from redmapper.mapping.ordering import descending
-from redmapper.query.evaluate import judge_of
+from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
+from redmapper.mapping.predicates import And
+from redmapper.query.evaluate import Judge, judge_of
+from redmapper.query.explain import Explanation, Use
 from redmapper.query.planner import (
     Access,
     ByKeys,
     ByLookup,
     ByOrdered,
     ByUnique,
+    Either,
     Source,
-    plan_access,
+    advice_for,
+    plan_accesses,
 )
-from redmapper.query.selection import Row, Selection, sort_key
-from redmapper.strategies.lua.entries import tail_descends
+from redmapper.query.selection import Order, Row, Selection, sort_key
 from redmapper.strategies.lua.foreign import carry
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.layout import joined
 from redmapper.strategies.lua.scripts import FIND
+from redmapper.strategies.lua.wording import Wording, Words
 from redmapper.wire import Argument, Batch, Flow, Reply, call
 from redmapper.work.refusals import schema_mismatch
 
-RUN = 4_000
-"""Values of one command at most: Lua's `unpack` fails at 8,000."""
+CANDIDATES = 2_000
+"""Entries that one step gathers and judges at the most."""
 
-STEP = 1_000
-"""Rows read in one step."""
+ROWS = 1_000
+"""Rows that one step of a walk answers at the most."""
 
-Load: TypeAlias = Callable[[MappedClass, Sequence[KeyBytes]], Flow[list[Row]]]
+WORK = 20_000
+"""What one step of a walk may cost, in units of about half a microsecond: some 10 ms.
+
+It never ends before `CANDIDATES` have been looked at.
+"""
+
+ALL = -1
 
 
 @attrs.frozen
 class Step:
-    """One reading of sources, and where the next one goes on (0: nowhere)."""
+    """What the script has answered.
 
-    keys: list[KeyBytes]
-    rows: list[Row] | None
+    `keys_only`: there were too many to judge at once. `source` and `cursor` say where the next step
+    goes on among the `picked` sources (0: nowhere).
+    """
+
+    keys_only: bool
+    way: int
+    seen: int
+    read: int
     source: int
-    member: bytes
+    cursor: bytes
+    picked: list[int]
+    keys: list[KeyBytes]
+    total: int
+    rows: list[Row]
 
 
 @attrs.define
-class Reading:
-    """The sources of a selection as `find.lua` reads them, from `source` on."""
+class Search:
+    """One selection, asked of the script step by step; it counts what was looked at and sent."""
 
     keyspace: Keyspace
-    mapped: MappedClass
-    sources: list[Source]
+    selection: Selection
+    wanted: str
+    accesses: tuple[Access, ...] = attrs.field(init=False)
+    wording: Wording = attrs.field(init=False)
+    judge: Judge | None = attrs.field(init=False)
+    seen: int = 0
+    read: int = 0
+    sent: int = 0
 
-    def ask(self, wanted: str, entries: int) -> Flow[Reply]:
+    def __attrs_post_init__(self) -> None:
+        self.accesses = plan_accesses(self.selection)
+        self.wording = Wording(self.keyspace, self.selection)
+        late = self.wording.late
+        self.judge = judge_of(And(tuple(late)), self.selection.mapped) if late else None
+        if late:  # judged on whole records, and cut afterwards
+            self.wanted = "rows"
+
+    @property
+    def limit(self) -> int:
+        """The limit, ALL where there is none."""
+        return ALL if self.selection.limit is None else self.selection.limit
+
+    def walks(self, access: Access) -> bool:
+        """Whether an access is walked, and may stop; to be counted, rows need no order."""
+        if self.wanted == "count":
+            return access.distinct and isinstance(access.source, ByOrdered)
+        return access.in_order
+
+    # --- steps ---
+
+    def first(self) -> Flow[Step]:
+        """The first step, by the way that the script takes."""
+        return self.step(self.ways(), self.limit)
+
+    def ways(self) -> list[Words]:
+        """Every way to the rows."""
+        return [self.wording.way(each, walks=self.walks(each)) for each in self.accesses]
+
+    def beyond(self, step: Step, missing: int = ALL) -> Flow[Step]:
+        """What follows a step: the sources that it had picked, from its cursor on."""
+        at = step.picked.index(step.source)
+        sources = [list(self.wording.sources[number - 1]) for number in step.picked[at:]]
+        if step.cursor:
+            _MOVE[str(sources[0][0])](sources[0], step.cursor)
+        access = self.accesses[step.way - 1]
+        wanted = "keys" if step.keys_only else self.wanted
+        return self.step([self._way(access, sources)], missing, wanted)
+
+    def chunk(self, way: int, keys: list[KeyBytes]) -> Flow[Step]:
+        """These keys, judged."""
+        access = attrs.evolve(self.accesses[way - 1], distinct=True)
+        return self.step([self._way(access, [["keys", 0, len(keys), *keys]], walks=0)], self.limit)
+
+    def _way(self, access: Access, sources: list[Words], walks: int | None = None) -> Words:
+        """The way of an access, over other sources."""
+        walked = int(self.walks(access)) if walks is None else walks
+        covers = [at for at, (each, _) in enumerate(self.wording.tests, 1) if each in access.by]
+        words: Words = [walked, int(access.distinct), len(covers), *covers, "any", len(sources)]
+        for source in sources:
+            words += source
+        return words
+
+    def step(self, ways: list[Words], missing: int, wanted: str = "") -> Flow[Step]:
         """One call of the script. Raises SchemaMismatch where the entries are another mapper's."""
-        schema, listing = self.keyspace.schema, self.keyspace.listing(self.mapped)
-        keys = {schema: "hash", listing: "zset"}
+        reply = yield from self.ask(ways, missing, wanted or self.wanted)
+        kind, way, seen, read, source, cursor, picked, found, records = reply
+        self.seen += seen
+        self.read += read
+        counted = kind == b"count"
+        keys = [] if counted else found
+        rows = [] if counted or kind == b"keys" else list(self._rows(keys, records))
+        total = found if counted else 0
+        return Step(kind == b"keys", way, seen, read, source, cursor, picked, keys, total, rows)
+
+    def ask(self, ways: list[Words], missing: int, wanted: str) -> Flow[Reply]:
+        """The script's reply."""
+        mapped, selection = self.selection.mapped, self.selection
+        cut, page = (missing, missing) if self.judge is None else (ALL, 5 * missing)
+        page = min(page, ROWS) if page >= 0 and wanted != "count" else ROWS
+        if wanted == "count":
+            page = missing
+        elif wanted == "fields" and not selection.fields:  # keys alone
+            page = 5 * ROWS if missing == ALL else missing
         arguments: list[Argument] = [
-            self.mapped.name,
-            self.mapped.fingerprint,
-            self.keyspace.records(self.mapped),
-            self.mapped.key.scalar.tail or "fixed",
+            mapped.name,
+            mapped.fingerprint,
+            self.keyspace.records(mapped),
+            mapped.key.scalar.tail or "fixed",
             wanted,
-            entries,
-            STEP,
+            *(self.limit, cut, page, CANDIDATES, WORK),
+            *self.wording.told(),
+            len(ways),
         ]
-        sources = [said for source in self.sources for said in self._say(source, keys)]
-        arguments.append(len(sources))
-        for said in sources:
-            arguments += said
+        for way in ways:
+            arguments += way
+        keys = self.wording.keys
         command = call(FIND, list(keys), arguments)
-        hidden = self._hidden([*keys, *arguments[8:]])
-        batch = Batch("find", schema, (command,), lambda: hidden)
+        secret = self.wording.secret or mapped.hides_key
+
+        def hidden() -> frozenset[Argument]:  # keys, bounds and values are not shown either
+            words = (*keys, *arguments) if secret else ()
+            return frozenset(each for each in words if isinstance(each, bytes))
+
+        batch = Batch("find", self.keyspace.schema, (command,), hidden)
+        self.sent += 1
         (reply,) = yield from carry(batch, lambda: keys)
         if reply[0] == b"schema":
-            raise schema_mismatch(self.mapped)
+            raise schema_mismatch(selection.mapped)
         return reply
 
-    def _hidden(self, words: list[Argument]) -> frozenset[Argument]:
-        """Keys and bounds of indexes over hidden fields are not shown either."""
-        secret = self.mapped.hides_key or any(
-            source.index is not None and not source.index.stored.isdisjoint(self.mapped.hidden)
-            for source in self.sources
-            if not isinstance(source, ByKeys)
-        )
-        return frozenset(word for word in words if secret and isinstance(word, bytes))
+    def _rows(self, keys: list[KeyBytes], records: list[Reply]) -> Iterator[Row]:
+        """Rows with whole records, or with the fields that are wanted; those that are there."""
+        mapped, fields, judge = self.selection.mapped, self.selection.fields, self.judge
+        if self.wanted == "fields":
+            key_field = mapped.key.attribute.column.stored
+            for key, values in zip(keys, records or [()] * len(keys), strict=True):
+                each = zip(fields or (), values, strict=True)
+                record: Record = {name: value for name, value in each if value is not None}
+                record[key_field] = key
+                yield key, record
+            return
+        for key, reply in zip(keys, records, strict=True):
+            whole = joined(reply, mapped, key)
+            if whole is not None and (judge is None or judge(whole)):
+                yield key, whole
 
-    def step(self, wanted: str, entries: int) -> Flow[Step]:
-        """The next entries; what follows is what this reading reads afterwards."""
-        kind, source, member, keys, records = yield from self.ask(wanted, entries)
-        rows = None
-        if kind == b"rows":
-            each = zip(keys, (joined(*args) for args in self._joining(keys, records)), strict=True)
-            rows = [(key, record) for key, record in each if record is not None]
-        if source:
-            self._go_on(source, member)
-        return Step(keys, rows, source, member)
-
-    def _joining(
-        self, keys: list[KeyBytes], records: list[Reply]
-    ) -> Iterator[tuple[Reply, MappedClass, KeyBytes]]:
-        return ((record, self.mapped, key) for key, record in zip(keys, records, strict=True))
-
-    def _go_on(self, position: int, member: bytes) -> None:
-        """Leave out what has been read."""
-        ranges = [
-            (attrs.evolve(source, ranges=(cut,)))
-            for source in self.sources
-            if isinstance(source, ByOrdered)
-            for cut in (reversed(source.ranges) if source.reverse else source.ranges)
-        ]
-        left = ranges[position - 1 :]
-        low, high = left[0].ranges[0]
-        after = (low, member) if left[0].reverse else (member + b"\0", high)
-        self.sources = [attrs.evolve(left[0], ranges=(after,)), *left[1:]]
-
-    def _say(self, source: Source, keys: dict[bytes, str]) -> Iterator[list[Argument]]:
-        """A source in the words of the script; its keys are added to `keys`, with their types."""
-        if isinstance(source, ByOrdered):
-            yield from self._sorted(source, keys)
-        elif isinstance(source, ByLookup):
-            for value in source.values:
-                key = self.keyspace.lookup(self.mapped, source.index, value)
-                yield ["set", _position(keys, key, "set")]
-        elif isinstance(source, ByUnique):
-            key = self.keyspace.index(self.mapped, source.index)
-            for start in range(0, len(source.values), RUN):
-                run = source.values[start : start + RUN]
-                yield ["owners", _position(keys, key, "hash"), len(run), *run]
-
-    def _sorted(self, source: ByOrdered, keys: dict[bytes, str]) -> Iterator[list[Argument]]:
-        index = source.index
-        if index is None:
-            key = self.keyspace.listing(self.mapped)
-            widths: list[Argument] = []
-        else:
-            key = self.keyspace.index(self.mapped, index)
-            widths = [
-                (column.kind.scalar.width if column.kind.scalar else 0) or -term.descending
-                for term, column in zip(index.index.terms, index.columns, strict=True)
-            ]
-        at = _position(keys, key, "zset")
-        descends = index is not None and tail_descends(index)
-        for low, high in reversed(source.ranges) if source.reverse else source.ranges:
-            bounds = (b"[" + low, b"+" if high is None else b"(" + high)
-            flags = (int(source.reverse), int(descends), len(widths))
-            yield ["sorted", at, *bounds, *flags, *widths]
+    def judged_by_entries(self, step: Step) -> bool:
+        """Whether keys that a step has gathered need no look at their records."""
+        by = self.accesses[step.way - 1].by
+        left = (test for each, test in self.wording.tests if each not in by)
+        return self.judge is None and not any(test.reads for test in left)
 
 
-def _position(keys: dict[bytes, str], key: bytes, kind: str) -> int:
-    """Where a key stands among those declared; it is declared by this."""
-    if key in keys:
-        return list(keys).index(key) + 1
-    keys[key] = kind
-    return len(keys)
+def _move_sorted(words: Words, cursor: bytes) -> None:
+    """Begin behind a member: words are kind, number, key, low, high, backward, ..."""
+    words[4 if words[5] else 3] = b"(" + cursor
+
+
+def _move_set(words: Words, cursor: bytes) -> None:
+    words[2] = cursor
+
+
+_MOVE = {"sorted": _move_sorted, "set": _move_set}
+
+
+def sort_rows(rows: list[Row], order: Order, mapped: MappedClass) -> None:
+    """Put rows in order; by key alone, the keys themselves say it."""
+    if not order.by_key_alone:
+        rows.sort(key=sort_key(order, mapped))
+    elif mapped.key.scalar.tail == "int":
+        rows.sort(key=lambda row: int(row[0]), reverse=order.key_descending)
+    else:
+        rows.sort(key=lambda row: row[0], reverse=order.key_descending)
 
 
 @attrs.frozen
@@ -172,92 +245,162 @@ class Finder:
     """Answers the selections of one partition."""
 
     keyspace: Keyspace
-    load: Load
 
     def find(self, selection: Selection) -> Flow[list[Row]]:
         """The rows, exactly as `BoundStrategy.find` says."""
-        access = plan_access(selection)
-        if access.in_order:
-            return (yield from self._walked(selection, access))
-        if access.residue is None and selection.order.by_key_alone:
-            return (yield from self._by_key(selection, access))
-        rows = yield from self._every(selection, access)
-        rows.sort(key=sort_key(selection.order, selection.mapped))
+        return (yield from self._found(self._search(selection)))
+
+    def _search(self, selection: Selection) -> Search:
+        return Search(self.keyspace, selection, "rows" if selection.fields is None else "fields")
+
+    def _found(self, search: Search) -> Flow[list[Row]]:
+        selection = search.selection
+        if selection.limit == 0:
+            return []
+        step = yield from search.first()
+        if step.keys_only:
+            rows = yield from self._in_chunks(search, step)
+        elif search.walks(search.accesses[step.way - 1]):
+            return (yield from self._walked(search, step))
+        else:
+            rows = step.rows
+        if selection.limit is None or step.keys_only or search.judge is not None:
+            sort_rows(rows, selection.order, selection.mapped)
         return rows[: selection.limit]
+
+    def _walked(self, search: Search, step: Step) -> Flow[list[Row]]:
+        """Rows in the order of the walk, until there are enough."""
+        rows, limit = step.rows, search.selection.limit
+        while step.source and (limit is None or len(rows) < limit):
+            missing = ALL if limit is None else limit - len(rows)
+            step = yield from search.beyond(step, missing)
+            rows += step.rows
+        return rows[:limit]
+
+    def _in_chunks(self, search: Search, step: Step) -> Flow[list[Row]]:
+        """The rows under very many keys: by key, only as many of them as are wanted."""
+        selection = search.selection
+        keys = yield from self._keys(search, step)
+        cut = selection.limit is not None
+        if selection.order.by_key_alone:
+            named: list[Row] = [(key, {}) for key in keys]
+            sort_rows(named, selection.order, selection.mapped)
+            keys = [key for key, _ in named]
+        size = CANDIDATES if cut and search.judge is None else ROWS
+        rows: list[Row] = []
+        for start in range(0, len(keys), size):
+            if cut and selection.order.by_key_alone and len(rows) >= (selection.limit or 0):
+                break
+            found = yield from search.chunk(step.way, keys[start : start + size])
+            rows += found.rows
+        return rows
+
+    def _keys(self, search: Search, step: Step) -> Flow[list[KeyBytes]]:
+        """Every key that the picked sources hold, each once."""
+        keys = dict.fromkeys(step.keys)
+        while step.source:
+            step = yield from search.beyond(step)
+            keys |= dict.fromkeys(step.keys)
+        return list(keys)
 
     def count(self, selection: Selection) -> Flow[int]:
         """How many rows, without reading them where the entries say it."""
-        access = plan_access(selection)
-        keyed = any(isinstance(source, ByKeys) for source in access.sources)
-        if access.residue is not None or keyed or not access.distinct:
-            return len((yield from self._every(selection, access)))
-        if selection.without:
-            return len((yield from self._keys(selection, access)))
-        reading = Reading(self.keyspace, selection.mapped, list(access.sources))
-        _, total = yield from reading.ask("count", 0)
-        return int(total)
+        search = Search(self.keyspace, selection, "count")
+        if search.judge is not None or selection.limit == 0:
+            return len((yield from self._found(search)))
+        step = yield from search.first()
+        if not step.keys_only:
+            total = yield from self._counted(search, step)
+        else:
+            keys = yield from self._keys(search, step)
+            total = len(keys)
+            if not search.judged_by_entries(step):
+                total = yield from self._counted_in_chunks(search, step.way, keys)
+        return total if selection.limit is None else min(total, selection.limit)
 
-    def _walked(self, selection: Selection, access: Access) -> Flow[list[Row]]:
-        """Rows in the order of the walk, until there are enough."""
-        reading = Reading(self.keyspace, selection.mapped, list(access.sources))
-        rows: list[Row] = []
-        judge = judge_of(access.residue, selection.mapped)
-        limit = selection.limit
-        while limit is None or len(rows) < limit:
-            wanted = STEP
-            if limit is not None and access.residue is None:
-                wanted = min(STEP, limit - len(rows) + len(selection.without))
-            step = yield from reading.step("rows", max(wanted, 1))
-            rows += [
-                row for row in step.rows or () if row[0] not in selection.without and judge(row[1])
-            ]
-            if not step.source:
+    def _counted(self, search: Search, step: Step) -> Flow[int]:
+        total, limit = step.total, search.selection.limit
+        while step.source and (limit is None or total < limit):
+            step = yield from search.beyond(step, ALL if limit is None else limit - total)
+            total += step.total
+        return total
+
+    def _counted_in_chunks(self, search: Search, way: int, keys: list[KeyBytes]) -> Flow[int]:
+        total, limit = 0, search.selection.limit
+        for start in range(0, len(keys), CANDIDATES):
+            if limit is not None and total >= limit:
                 break
-        return rows[:limit]
+            step = yield from search.chunk(way, keys[start : start + CANDIDATES])
+            total += step.total
+        return total
 
-    def _by_key(self, selection: Selection, access: Access) -> Flow[list[Row]]:
-        """Few enough rows come at once; of more, the keys first, and then those that are wanted."""
-        mapped = selection.mapped
-        found = yield from self._gather(selection, access, "rows")
-        down = selection.order.key_descending
-        tail = key_tail(mapped.key.scalar)
-        order: Callable[[KeyBytes], bytes] = (lambda key: descending(tail(key))) if down else tail
-        keys = sorted(found, key=order)[: selection.limit]
-        missing = [key for key in keys if found[key] is None]
-        loaded = dict((yield from self.load(mapped, missing)))
-        rows = ((key, found[key] or loaded.get(key)) for key in keys)
-        return [(key, record) for key, record in rows if record is not None]
+    def owner(self, mapped: MappedClass, index: MappedIndex, value: bytes) -> Flow[Row | None]:
+        """The owner of a unique value, and its record."""
+        search = Search(self.keyspace, Selection(mapped), "rows")
+        search.accesses = (Access(ByUnique(index, (value,)), None),)
+        step = yield from search.first()
+        return step.rows[0] if step.rows else None
 
-    def _every(self, selection: Selection, access: Access) -> Flow[list[Row]]:
-        """All rows that meet the condition, in no order."""
-        found = yield from self._gather(selection, access, "rows")
-        missing = [key for key, record in found.items() if record is None]
-        for row in (yield from self.load(selection.mapped, missing)):
-            found[row[0]] = row[1]
-        judge = judge_of(access.residue, selection.mapped)
-        return [
-            (key, record) for key, record in found.items() if record is not None and judge(record)
-        ]
+    # --- explaining ---
 
-    def _keys(self, selection: Selection, access: Access) -> Flow[list[KeyBytes]]:
-        return list((yield from self._gather(selection, access, "keys")))
+    def explain(self, selection: Selection, *, analyze: bool) -> Flow[Explanation]:
+        """What the script would do, and (analyze) what it did."""
+        asking = self._search(selection)
+        _, way, *sizes = yield from asking.ask(asking.ways(), asking.limit, "plan")
+        access = asking.accesses[way - 1]
+        uses = [_use(*each) for each in zip(asking.accesses, sizes, strict=True)]
+        here, wording = asking.wording.late, asking.wording
+        explanation = Explanation(
+            use=uses[way - 1],
+            others=tuple(use for at, use in enumerate(uses, 1) if at != way),
+            on_server=tuple(repr(each) for each, _ in wording.tests if each not in access.by),
+            here=tuple(map(repr, here)),
+            order=_order_of(asking, access),
+            advice=advice_for(selection, access),
+        )
+        if not analyze:
+            return explanation
+        search = self._search(selection)
+        rows = yield from self._found(search)
+        return attrs.evolve(
+            explanation,
+            rows=len(rows),
+            looked_at=search.seen,
+            read=search.read,
+            round_trips=search.sent,
+            commands=search.sent,
+        )
 
-    def _gather(
-        self, selection: Selection, access: Access, wanted: str
-    ) -> Flow[dict[KeyBytes, Record | None]]:
-        """The keys of all sources, each once, with the records that came along."""
-        found: dict[KeyBytes, Record | None] = {}
-        named = [source for source in access.sources if isinstance(source, ByKeys)]
-        keys = dict.fromkeys(key for source in named for key in source.keys)
-        found.update((yield from self.load(selection.mapped, list(keys))))
-        walks = [source for source in access.sources if isinstance(source, ByOrdered)]
-        others = [each for each in access.sources if not isinstance(each, (ByOrdered, ByKeys))]
-        for group in (walks, others):
-            reading = Reading(self.keyspace, selection.mapped, list(group))
-            going_on = bool(group)
-            while going_on:
-                step = yield from reading.step(wanted, STEP)
-                found |= dict.fromkeys(key for key in step.keys if key not in found)
-                found |= dict(step.rows or ())
-                going_on = bool(step.source)
-        return {key: record for key, record in found.items() if key not in selection.without}
+
+def _order_of(search: Search, access: Access) -> str:
+    if search.walks(access):
+        return "that of the walk"
+    if search.limit == ALL or search.judge is not None:
+        return "sorted here"
+    return "sorted by the server"
+
+
+def _use(access: Access, size: int) -> Use:
+    how, index = _HOW[type(access.source)](access.source)
+    return Use(how=how, index=index, bounds=tuple(map(repr, access.by)), estimated=size)
+
+
+def _by_ordered(source: ByOrdered) -> tuple[str, str | None]:
+    way = "walk backward" if source.reverse else "walk"
+    if source.index is None:
+        return f"{way} the listing of all keys", None
+    return way, repr(source.index)
+
+
+def _by_either(source: Either) -> tuple[str, str | None]:
+    names = [_HOW[type(side[0].source)](side[0].source) for side in source.sides]
+    return "union of " + " and ".join(index or how for how, index in names), None
+
+
+_HOW: dict[type[Source], Any] = {
+    ByKeys: lambda source: (f"{len(source.keys)} given keys", None),
+    ByUnique: lambda source: ("owners in", repr(source.index)),
+    ByLookup: lambda source: ("members of", repr(source.index)),
+    ByOrdered: _by_ordered,
+    Either: _by_either,
+}

@@ -9,8 +9,9 @@ import attrs
 
 from redmapper.errors import CommitUnknown, ConnectionLost, StoreError, UnitTooLarge
 from redmapper.mapping.columns import Record
-from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
+from redmapper.mapping.mapped import MappedClass, MappedIndex
 from redmapper.mapping.registry import MapperRegistry
+from redmapper.query.explain import Explanation
 from redmapper.query.selection import Row, Selection
 from redmapper.strategies.lua.calls import CommitCall, refusals_of, secrets
 from redmapper.strategies.lua.commit import compile_plan
@@ -100,18 +101,15 @@ class BoundLua:
 
     def find(self, selection: Selection) -> Flow[list[Row]]:
         """The rows of a selection."""
-        return Finder(self.keyspace, self._rows).find(selection)
+        return Finder(self.keyspace).find(selection)
 
     def count(self, selection: Selection) -> Flow[int]:
         """How many there are."""
-        return Finder(self.keyspace, self._rows).count(selection)
+        return Finder(self.keyspace).count(selection)
 
-    def _rows(self, mapped: MappedClass, keys: Sequence[KeyBytes]) -> Flow[list[Row]]:
-        if not keys:
-            return []
-        records = yield from self.load([(mapped, key) for key in keys])
-        each = zip(keys, records, strict=True)
-        return [(key, record) for key, record in each if record is not None]
+    def explain(self, selection: Selection, *, analyze: bool) -> Flow[Explanation]:
+        """How `find` answers."""
+        return Finder(self.keyspace).explain(selection, analyze=analyze)
 
     # --- writing ---
 

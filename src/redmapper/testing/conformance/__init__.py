@@ -39,6 +39,7 @@ except ImportError as missing:
 # --- the rooms -----------------------------------------------------------------------------------
 
 ROOMS = (
+    "asking",
     "committing",
     "conflicts",
     "living",
@@ -56,6 +57,14 @@ ROOMS = (
 )
 pytest.register_assert_rewrite(*(f"{__name__}.{room}" for room in ROOMS))
 
+from redmapper.testing.conformance.asking import (
+    TestDamage,
+    TestExactness,
+    TestExplanations,
+    TestKeysAndValues,
+    TestPages,
+    TestValuesWithoutPlace,
+)
 from redmapper.testing.conformance.committing import (
     TestCommit,
     TestMiddle,
@@ -149,11 +158,15 @@ __all__ = [
     "TestCommit",
     "TestComposites",
     "TestConditions",
+    "TestDamage",
     "TestDelete",
+    "TestExactness",
+    "TestExplanations",
     "TestFieldsPolicy",
     "TestHandOver",
     "TestIdentity",
     "TestKeys",
+    "TestKeysAndValues",
     "TestKindsOfUnits",
     "TestMadeKeys",
     "TestMany",
@@ -163,6 +176,7 @@ __all__ = [
     "TestOrder",
     "TestOverlay",
     "TestOverwritePolicy",
+    "TestPages",
     "TestPartitions",
     "TestPickling",
     "TestPieces",
@@ -193,6 +207,7 @@ __all__ = [
     "TestUnknownFields",
     "TestUntrack",
     "TestValues",
+    "TestValuesWithoutPlace",
     "TestVersionPolicy",
     "TestVersions",
     "TestViolations",

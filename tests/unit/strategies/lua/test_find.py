@@ -21,8 +21,8 @@ from redmapper import (
 from redmapper.mapping.mapped import MappedClass
 from redmapper.mapping.ordering import order_int, successor
 from redmapper.mapping.predicates import And
-from redmapper.query.selection import Selection, resolve_order
-from redmapper.strategies.lua.find import STEP, Finder
+from redmapper.query.selection import Position, Selection, resolve_order
+from redmapper.strategies.lua.find import CANDIDATES, ROWS, WORK, Finder
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.testing import drive
 from redmapper.wire import Batch
@@ -61,34 +61,8 @@ class Users(Mapper[User]):
 
 MAPPED: MappedClass = MapperRegistry(Users).mapped(User)
 SPACE = Keyspace(b"{s}")
-HEAD = ["User", MAPPED.fingerprint, b"{s}:User:", "int"]
+FINDER = Finder(SPACE)
 NONE = b"\0\0\1"
-
-
-@attrs.define
-class Records:
-    """What a `load` answers, and what was asked of it."""
-
-    held: dict[bytes, dict[bytes, bytes]] = attrs.field(factory=dict)
-    asked: list[bytes] = attrs.field(factory=list)
-
-    def load(self, _: MappedClass, keys: Any) -> Any:
-        """The rows that there are."""
-        self.asked += keys
-        return [(key, self.held[key]) for key in keys if key in self.held]
-        yield
-
-
-@pytest.fixture
-def records() -> Records:
-    """None."""
-    return Records()
-
-
-@pytest.fixture
-def finder(records: Records) -> Finder:
-    """Over these."""
-    return Finder(SPACE, records.load)
 
 
 def selected(*where: Predicate, order: tuple[Any, ...] = (), **options: Any) -> Selection:
@@ -103,7 +77,11 @@ def row(key: int, **attributes: Any) -> dict[bytes, bytes]:
 
 
 def answer(
-    *rows: dict[bytes, bytes], kind: bytes = b"rows", source: int = 0, member: bytes = b""
+    *rows: dict[bytes, bytes],
+    kind: bytes = b"rows",
+    source: int = 0,
+    cursor: bytes = b"",
+    picked: int = 1,
 ) -> list[Any]:
     """What the script answers: keys, and their records."""
     keys = [each[b"id"] for each in rows]
@@ -111,7 +89,14 @@ def answer(
         [word for name, value in each.items() if name != b"id" for word in (name, value)]
         for each in rows
     ]
-    return [[kind, source, member, keys, hashes if kind == b"rows" else []]]
+    records = hashes if kind == b"rows" else []
+    picks = list(range(1, picked + 1))
+    return [[kind, 1, len(rows), 0, source, cursor, picks, keys, records]]
+
+
+def counted(total: int, source: int = 0, cursor: bytes = b"") -> list[Any]:
+    """What it answers when rows are counted."""
+    return [[b"count", 1, total, 0, source, cursor, [1], total, []]]
 
 
 def keys_of(rows: Any) -> list[bytes]:
@@ -128,61 +113,73 @@ def words(batch: Batch) -> tuple[list[Any], list[Any]]:
     return list(command.words[3 : 3 + count]), list(command.words[3 + count :])
 
 
+def asked(selection: Selection) -> tuple[list[Any], list[Any]]:
+    """The keys and arguments of its first call."""
+    return words(drive(FINDER.find(selection), [answer()]).batches[0])
+
+
+def ends_with(expected: list[Any], arguments: list[Any]) -> bool:
+    """Whether these are the last words."""
+    return expected == arguments[-len(expected) :]
+
+
 # --- what is asked ---------------------------------------------------------------------------
 
 
-def asked(finder: Finder, selection: Selection) -> tuple[list[Any], list[Any]]:
-    """The keys and arguments of its first call."""
-    return words(drive(finder.find(selection), [answer()]).batches[0])
-
-
-def test_a_set_is_asked(finder: Finder):
-    """The schema and the listing say whether its entries can be trusted."""
-    keys, arguments = asked(finder, selected(Users.team == "a"))
+def test_a_set_is_asked():
+    """All that is said, from the mapper to the one way; the schema and the listing come along."""
+    keys, arguments = asked(selected(Users.team == "a"))
     assert [b"{s}#schema", b"{s}:User", b"{s}:User/by_team/a\0\1"] == keys
-    assert [*HEAD, "rows", STEP, STEP, 1, "set", 3] == arguments
+    assert [
+        *("User", MAPPED.fingerprint, b"{s}:User:", "int", "rows"),
+        *(-1, -1, ROWS, CANDIDATES, WORK),
+        *(0, 0),  # no stored names, no columns
+        *(1, 0, "probe", 1, 3),  # one test, which reads no record
+        *(0, 0, "", 0, 0),  # no terms, key upward, from the start, none left out, no fields
+        *(1, 0, 1, 1, 1, "set", 1, "0", 1, 3),  # one way: no walk, distinct, makes test 1 needless
+    ] == arguments
 
 
-def test_owners_are_asked(finder: Finder):
+def test_owners_are_asked():
     """By their encoded values."""
-    keys, arguments = asked(finder, selected(Users.email.in_(["a", "b"])))
+    keys, arguments = asked(selected(Users.email.in_(["a", "b"])))
     assert b"{s}:User/by_email" == keys[2]
-    assert [1, "owners", 3, 2, b"a\0\1", b"b\0\1"] == arguments[7:]
+    assert ends_with(["owners", 1, 3, 2, b"a\0\1", b"b\0\1"], arguments)
 
 
-def test_owners_are_asked_in_runs(finder: Finder):
+def test_owners_are_asked_in_runs():
     """Lua can not take more than some 8,000 at once."""
     emails = [f"{number:05}" for number in range(10_000)]
-    _, arguments = asked(finder, selected(Users.email.in_(emails)))
-    sizes = [size for word, size in zip(arguments, arguments[2:], strict=False) if word == "owners"]
+    _, arguments = asked(selected(Users.email.in_(emails)))
+    sizes = [arguments[place + 3] for place, word in enumerate(arguments) if word == "owners"]
     assert (10_000, True) == (sum(sizes), max(sizes) <= 4_000)
 
 
-def test_a_range_is_asked(finder: Finder):
+def test_a_range_is_asked():
     """Half open; with the widths of its fields, so that the key is found behind them."""
-    keys, arguments = asked(finder, selected(Users.age >= 5, Users.age < 9))
+    keys, arguments = asked(selected(Users.age >= 5, Users.age < 9))
     assert b"{s}:User/by_age" == keys[2]
-    expected = [1, "sorted", 3, b"[" + order_int(5), b"(" + order_int(9), 0, 0, 1, 0]
-    assert expected == arguments[7:]
+    bounds = (b"[" + order_int(5), b"(" + order_int(9))
+    assert ends_with(["sorted", 1, 3, *bounds, 0, 0, 1, 0], arguments)
 
 
-def test_a_range_without_an_end_is_asked(finder: Finder):
+def test_a_range_without_an_end_is_asked():
     """To the last member."""
-    _, arguments = asked(finder, selected(Users.age.not_none()))
-    assert [b"[" + successor(NONE), b"+"] == arguments[10:12]
+    _, arguments = asked(selected(Users.age.not_none()))
+    assert ends_with([b"[" + successor(NONE), b"+", 0, 0, 1, 0], arguments)
 
 
-def test_widths_say_where_a_key_begins(finder: Finder):
+def test_widths_say_where_a_key_begins():
     """0: after 00 01; so many bytes; -1: after FF FE. The key descends as the last field does."""
-    _, arguments = asked(finder, selected(Users.name == "a"))
-    assert [0, 1, 3, 0, 1, -1] == arguments[-6:]
+    _, arguments = asked(selected(Users.name == "a"))
+    assert ends_with([0, 1, 3, 0, 1, -1], arguments)
 
 
-def test_the_listing_is_asked(finder: Finder):
+def test_the_listing_is_asked():
     """It is declared already."""
-    keys, arguments = asked(finder, selected(order=(Users.id.desc(),)))
+    keys, arguments = asked(selected(order=(Users.id.desc(),)))
     assert [b"{s}#schema", b"{s}:User"] == keys
-    assert [1, "sorted", 2, b"[", b"+", 1, 0, 0] == arguments[7:]
+    assert ends_with(["sorted", 1, 2, b"[", b"+", 1, 0, 0], arguments)
 
 
 @pytest.mark.parametrize(
@@ -195,64 +192,58 @@ def test_the_form_of_the_keys_is_said(kind: type, expected: str):
     class Things(Mapper[domain]):
         id = Key[kind]()
 
-    selection = Selection(MapperRegistry(Things).mapped(domain))
-    assert expected == asked(Finder(SPACE, Records().load), selection)[1][3]
+    assert expected == asked(Selection(MapperRegistry(Things).mapped(domain)))[1][3]
 
 
-def test_several_ranges_are_asked_in_the_order_of_the_walk(finder: Finder):
+def test_several_ranges_are_asked_in_the_order_of_the_walk():
     """Backward from the last."""
-    _, arguments = asked(finder, selected(Users.age.in_([1, 2]), order=(Users.age.desc(),)))
-    lows = [word for word in arguments if isinstance(word, bytes) and word.startswith(b"[")]
+    _, arguments = asked(selected(Users.age.in_([1, 2]), order=(Users.age.desc(),)))
+    lows = [arguments[place + 3] for place, word in enumerate(arguments) if word == "sorted"]
     assert [b"[" + order_int(2), b"[" + order_int(1)] == lows
 
 
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        ({"limit": 5}, 5),
-        ({"limit": 5, "without": frozenset({b"1", b"2"})}, 7),
-        ({"limit": 10**6}, STEP),
-        ({}, STEP),
-    ],
-    ids=["limit", "limit and keys", "great limit", "no limit"],
-)
-def test_a_walk_asks_for_no_more_than_it_needs(
-    finder: Finder, options: dict[str, Any], expected: int
-):
-    """The keys to be left out may come among them."""
-    _, arguments = asked(finder, selected(order=(Users.age.asc(),), **options))
-    assert expected == arguments[5]
+def test_sets_that_must_all_have_a_key_meet():
+    """One source of both; nothing is left to test."""
+    _, arguments = asked(selected(Users.team == "a", Users.pin == "b"))
+    assert ends_with(["set", 1, "0", 2, 3, 4], arguments[: arguments.index("set") + 6])
 
 
-def test_a_walk_with_something_to_judge_asks_for_a_whole_step(finder: Finder):
+def test_the_limit_is_said():
+    """How many are wanted at all, how many of this answer, how many of a walk."""
+    assert [5, 5, 5] == asked(selected(order=(Users.age.asc(),), limit=5))[1][5:8]
+    assert [5_000, 5_000, ROWS] == asked(selected(order=(Users.age.asc(),), limit=5_000))[1][5:8]
+
+
+def test_what_python_must_judge_is_not_cut_by_the_script():
     """Nobody knows how many will pass."""
-    night = Users.day == False  # noqa: E712 - a condition
-    assert STEP == asked(finder, selected(Users.age > 1, night, limit=5))[1][5]
+    late = Users.name.like("?" * 60)
+    assert [5, -1, 25] == asked(selected(Users.age > 1, late, limit=5))[1][5:8]
 
 
-def test_a_limit_of_nothing_asks_nothing(finder: Finder):
+def test_a_limit_of_nothing_asks_nothing():
     """There is nothing to find."""
-    driven = drive(finder.find(selected(order=(Users.age.asc(),), limit=0)))
+    driven = drive(FINDER.find(selected(order=(Users.age.asc(),), limit=0)))
     assert ([], ()) == (driven.result, driven.batches)
 
 
-def test_keys_are_loaded(finder: Finder, records: Records):
-    """Without the script."""
-    records.held = {b"1": row(1)}
-    driven = drive(finder.find(selected(Users.id.in_([2, 1]))))
-    assert (b"2" in records.asked, [b"1"], ()) == (True, keys_of(driven.result), driven.batches)
-
-
-def test_what_no_index_serves_is_refused(finder: Finder):
+def test_what_no_index_serves_is_refused():
     """Before anything is asked."""
     with pytest.raises(NoIndex):
-        drive(finder.find(selected(Users.day == True)))  # noqa: E712 - a condition
+        drive(FINDER.find(selected(Users.day == True)))  # noqa: E712 - a condition
 
 
-def test_values_of_hidden_fields_are_not_shown_in_logs(finder: Finder):
-    """Neither in keys nor in bounds."""
-    driven = drive(finder.find(selected(Users.pin == "hush")), [answer()])
-    (batch,) = driven.batches
+@pytest.mark.parametrize(
+    "selection",
+    [
+        selected(Users.pin == "hush"),
+        selected(Users.team == "a", Users.pin != "hush"),
+        selected(order=(Users.pin.asc(),), after=Position((b"hush",), b"1")),
+    ],
+    ids=repr,
+)
+def test_values_of_hidden_fields_are_not_shown_in_logs(selection: Selection):
+    """Neither in keys nor in bounds, tests and positions."""
+    (batch,) = drive(FINDER.find(selection), [answer()]).batches
     keys, arguments = words(batch)
     secret = [word for word in (*keys, *arguments) if b"hush" in str(word).encode()]
     assert secret
@@ -262,144 +253,177 @@ def test_values_of_hidden_fields_are_not_shown_in_logs(finder: Finder):
 # --- what is made of the answers -------------------------------------------------------------
 
 
-def test_rows_come_with_their_keys(finder: Finder):
+def test_rows_come_with_their_keys():
     """Put together from their pieces."""
     long = row(2, name="x" * 100)
     pieces = [b"name", long[b"name"][:64], b"name:1", long[b"name"][64:], b"day", b"0"]
-    reply = [[b"rows", 0, b"", [b"2"], [pieces]]]
-    driven = drive(finder.find(selected(Users.team == "a")), [reply])
+    reply = [[b"rows", 1, 1, 1, 0, b"", [1], [b"2"], [pieces]]]
+    driven = drive(FINDER.find(selected(Users.team == "a")), [reply])
     assert [(b"2", long)] == driven.result
 
 
-def test_a_row_that_is_gone_is_left_out(finder: Finder):
+def test_fields_come_with_their_keys():
+    """Those that are there."""
+    reply = [[b"fields", 1, 1, 1, 0, b"", [1], [b"2"], [[b"a", None]]]]
+    selection = selected(Users.team == "a", fields=(b"name", b"team"))
+    assert [(b"2", {b"name": b"a", b"id": b"2"})] == drive(FINDER.find(selection), [reply]).result
+
+
+def test_a_row_that_is_gone_is_left_out():
     """An entry without its record is nobody."""
-    reply = [[b"rows", 0, b"", [b"1", b"2"], [[], [b"name", b"a"]]]]
-    driven = drive(finder.find(selected(Users.team == "a")), [reply])
+    reply = [[b"rows", 1, 2, 0, 0, b"", [1], [b"1", b"2"], [[], [b"name", b"a"]]]]
+    driven = drive(FINDER.find(selected(Users.team == "a")), [reply])
     assert [b"2"] == keys_of(driven.result)
 
 
-def test_rows_are_judged_sorted_and_cut(finder: Finder):
-    """By what the index left open."""
-    selection = selected(Users.team == "a", Users.day == True, order=(Users.name.desc(),), limit=2)  # noqa: E712 - a condition
-    rows = [row(key, name=name, day=key != 3) for key, name in enumerate("abcd", start=1)]
-    driven = drive(finder.find(selection), [answer(*rows)])
-    assert [b"4", b"2"] == keys_of(driven.result)
+def test_all_rows_are_sorted_here():
+    """The script sorts only to cut."""
+    selection = selected(Users.team == "a", order=(Users.name.desc(),))
+    rows = [row(key, name=name) for key, name in enumerate("abcd", start=1)]
+    driven = drive(FINDER.find(selection), [answer(*rows)])
+    assert [b"4", b"3", b"2", b"1"] == keys_of(driven.result)
 
 
-def test_rows_without_an_order_come_by_key(finder: Finder):
-    """Keys are numbers; only the wanted ones are kept."""
+def test_rows_without_an_order_come_by_key():
+    """Keys are numbers."""
     rows = [row(key) for key in (10, 9, 100)]
-    driven = drive(finder.find(selected(Users.team == "a", limit=2)), [answer(*rows)])
-    assert [b"9", b"10"] == keys_of(driven.result)
+    driven = drive(FINDER.find(selected(Users.team == "a")), [answer(*rows)])
+    assert [b"9", b"10", b"100"] == keys_of(driven.result)
     down = selected(Users.team == "a", order=(Users.id.desc(),))
-    assert [b"100", b"10", b"9"] == keys_of(drive(finder.find(down), [answer(*rows)]).result)
+    assert [b"100", b"10", b"9"] == keys_of(drive(FINDER.find(down), [answer(*rows)]).result)
 
 
-def test_keys_to_be_left_out_are(finder: Finder):
-    """Before the limit is cut."""
-    options = {"limit": 1, "without": frozenset({b"1"})}
-    for selection in (selected(Users.team == "a", **options), selected(Users.age > 1, **options)):
-        driven = drive(finder.find(selection), [answer(row(1, age=5), row(2, age=5))])
-        assert [b"2"] == keys_of(driven.result)
+def test_what_the_script_can_not_judge_is_judged_sorted_and_cut_here():
+    """On whole records."""
+    late = Users.name.like("?" * 60)
+    selection = selected(Users.team == "a", late, order=(Users.age.desc(),), limit=1)
+    rows = [row(1, name="x" * 60, age=1), row(2, name="x", age=9), row(3, name="y" * 60, age=5)]
+    assert [b"3"] == keys_of(drive(FINDER.find(selection), [answer(*rows)]).result)
 
 
-def test_too_many_rows_come_as_keys_first(finder: Finder, records: Records):
-    """Then those that are wanted are loaded."""
-    records.held = {b"%d" % key: row(key) for key in range(1, 6)}
-    found = answer(*(row(key) for key in (5, 4, 3, 2, 1)), kind=b"keys")
-    driven = drive(finder.find(selected(Users.team == "a", limit=2)), [found])
-    assert [b"1", b"2"] == keys_of(driven.result) == records.asked
-
-
-def test_a_walk_goes_on_where_it_stopped(finder: Finder):
-    """Until there are enough."""
+def test_a_walk_goes_on_where_it_stopped():
+    """Until there are enough; only as many as are missing are asked for."""
     selection = selected(Users.age > 1, order=(Users.age.asc(),), limit=3)
     member = order_int(7) + b"\x812"
     driven = drive(
-        finder.find(selection),
-        [answer(row(1), row(2), source=1, member=member), answer(row(3), row(4))],
+        FINDER.find(selection),
+        [answer(row(1), row(2), source=1, cursor=member), answer(row(3))],
     )
     assert [b"1", b"2", b"3"] == keys_of(driven.result)
     _, arguments = words(driven.batches[1])
-    assert (1, b"[" + member + b"\0", b"+") == (arguments[5], *arguments[10:12])
+    assert ends_with(["sorted", 1, 3, b"(" + member, b"+", 0, 0, 1, 0], arguments)
+    assert [3, 1, 1] == arguments[5:8]
 
 
-def test_a_backward_walk_goes_on_below(finder: Finder):
+def test_a_backward_walk_goes_on_below():
     """The member that came last is left out."""
     selection = selected(Users.age > 1, order=(Users.age.desc(),))
-    driven = drive(finder.find(selection), [answer(row(1), source=1, member=b"m"), answer()])
+    driven = drive(FINDER.find(selection), [answer(row(1), source=1, cursor=b"m"), answer()])
     _, arguments = words(driven.batches[1])
-    assert b"(m" == arguments[11]
+    assert ends_with([b"(m", 1, 0, 1, 0], arguments)
 
 
-def test_a_walk_goes_on_with_the_ranges_that_are_left(finder: Finder):
+def test_a_walk_goes_on_with_the_ranges_that_are_left():
     """From the one it stopped in."""
     selection = selected(Users.age.in_([1, 2, 3]), order=(Users.age.asc(),))
-    driven = drive(finder.find(selection), [answer(row(1), source=2, member=b"m"), answer()])
-    _, arguments = words(driven.batches[1])
-    lows = [word for word in arguments if isinstance(word, bytes) and word.startswith(b"[")]
-    assert [b"[m\0", b"[" + order_int(3)] == lows
-
-
-def test_a_walk_ends_when_there_are_enough(finder: Finder):
-    """Though there would be more."""
-    selection = selected(order=(Users.age.asc(),), limit=1)
-    driven = drive(finder.find(selection), [answer(row(1), source=1, member=b"m")])
-    assert [b"1"] == keys_of(driven.result)
-
-
-def test_alternatives_come_once_each(finder: Finder):
-    """However many of them a row meets."""
-    either = (Users.team == "a") | (Users.age > 1) | (Users.id == 9)
-    ranges, sets = (
-        answer(row(1, team="a", age=5)),
-        answer(row(1, team="a", age=5), row(2, team="a")),
+    driven = drive(
+        FINDER.find(selection), [answer(row(1), source=2, cursor=b"m", picked=3), answer()]
     )
-    driven = drive(finder.find(selected(either)), [ranges, sets])
+    _, arguments = words(driven.batches[1])
+    lows = [arguments[place + 3] for place, word in enumerate(arguments) if word == "sorted"]
+    assert [b"(m", b"[" + order_int(3)] == lows
+
+
+def test_very_many_keys_are_judged_in_chunks():
+    """They are gathered first, each once; then those wanted by key are asked for."""
+    selection = selected(Users.team == "a", limit=2)
+    many = [row(key) for key in range(CANDIDATES + 10, 0, -1)]
+    steps = [
+        answer(*many, kind=b"keys", source=1, cursor=b"1:7"),
+        answer(many[0], kind=b"keys"),
+        answer(row(1), row(2)),
+    ]
+    driven = drive(FINDER.find(selection), steps)
     assert [b"1", b"2"] == keys_of(driven.result)
+    resumed, chunk = (words(batch)[1] for batch in driven.batches[1:])
+    assert ("keys", b"1:7") == (resumed[4], resumed[resumed.index("set") + 2])
+    assert ["keys", 0, CANDIDATES, b"1", b"2"] == chunk[-CANDIDATES - 3 : -CANDIDATES + 2]
 
 
-def test_entries_of_another_mapper_are_not_read(finder: Finder):
+def test_entries_of_another_mapper_are_not_read():
     """The partition was written with other indexes."""
     with pytest.raises(SchemaMismatch, match="other indexes than Users has"):
-        drive(finder.find(selected(Users.team == "a")), [[[b"schema"]]])
+        drive(FINDER.find(selected(Users.team == "a")), [[[b"schema"]]])
 
 
 # --- counting --------------------------------------------------------------------------------
 
 
-def test_entries_are_counted(finder: Finder):
-    """Without reading a record."""
-    driven = drive(finder.count(selected(Users.age > 1)), [[[b"count", 7]]])
+def test_rows_are_counted():
+    """By the script."""
+    driven = drive(FINDER.count(selected(Users.age > 1)), [counted(7)])
     assert 7 == driven.result
     assert "count" == words(driven.batches[0])[1][4]
 
 
-def test_what_is_left_out_is_not_counted(finder: Finder):
-    """Then the keys must be seen; not their records."""
-    selection = selected(Users.team == "a", without=frozenset({b"1", b"9"}))
-    driven = drive(finder.count(selection), [answer(row(1), row(2), row(3), kind=b"keys")])
-    assert 2 == driven.result
-    assert "keys" == words(driven.batches[0])[1][4]
+def test_a_count_goes_on_where_it_stopped():
+    """Up to the limit."""
+    selection = selected(Users.age > 1, Users.day == True, limit=5)  # noqa: E712 - a condition
+    assert 5 == drive(FINDER.count(selection), [counted(3, 1, b"m"), counted(4)]).result
 
 
-@pytest.mark.parametrize(
-    ("where", "expected"),
-    [
-        ((Users.team == "a", Users.day == True), 1),  # noqa: E712 - a condition
-        (((Users.team == "a") | (Users.email == "x"),), 2),
-    ],
-    ids=["residue", "alternatives"],
-)
-def test_what_must_be_judged_is_read_to_be_counted(
-    finder: Finder, where: tuple[Predicate, ...], expected: int
-):
-    """Each row once."""
-    found = answer(row(1, team="a", day=True), row(2, team="a"), row(2, team="a"))
-    assert expected == drive(finder.count(selected(*where)), [found]).result
+def test_a_union_of_very_many_is_counted_by_its_keys():
+    """Each once; where the entries say it all, no record is read."""
+    either = (Users.team == "a") | (Users.email == "x")
+    steps = [
+        answer(row(1), row(2), kind=b"keys", source=2, picked=2),
+        answer(row(2), row(3), kind=b"keys"),
+    ]
+    assert 3 == drive(FINDER.count(selected(either)), steps).result
 
 
-def test_given_keys_are_counted_as_far_as_they_are_there(finder: Finder, records: Records):
-    """By loading them."""
-    records.held = {b"1": row(1)}
-    assert 1 == drive(finder.count(selected(Users.id.in_([1, 2])))).result
+def test_very_many_candidates_are_counted_in_chunks():
+    """Where something is left to judge."""
+    selection = selected(Users.team == "a", Users.day == True)  # noqa: E712 - a condition
+    steps = [answer(row(1), row(2), kind=b"keys"), counted(1)]
+    assert 1 == drive(FINDER.count(selection), steps).result
+
+
+def test_what_python_must_judge_is_read_to_be_counted():
+    """There is no other way."""
+    selection = selected(Users.team == "a", Users.name.like("?" * 60))
+    assert 1 == drive(FINDER.count(selection), [answer(row(1, name="x" * 60), row(2))]).result
+
+
+# --- explaining ------------------------------------------------------------------------------
+
+
+def test_a_plan_is_explained():
+    """The way that the script would take, with the entries there are, and what is left to do."""
+    night = Users.day == False  # noqa: E712 - a condition
+    selection = selected(Users.team == "a", night, order=(Users.age.desc(),), limit=3)
+    driven = drive(FINDER.explain(selection, analyze=False), [[[b"plan", 1, 40, 1_000]]])
+    assert "plan" == words(driven.batches[0])[1][4]
+    assert [
+        "",
+        "├─ members of Users.by_team: Users.team == 'a' (estimated 40)",
+        "├─ rather than walk backward Users.by_age (estimated 1,000)",
+        "├─ filtered by the server: Users.day == False",
+        "├─ order: sorted by the server",
+        "└─ better: Ordered(team, day, age.desc()) in Users",
+    ] == str(driven.result).split("\n")
+
+
+def test_a_plan_is_analyzed():
+    """By running it: rows, what was looked at and read, and round trips."""
+    selection = selected(Users.team == "a")
+    plan = [[b"plan", 1, 2]]
+    driven = drive(FINDER.explain(selection, analyze=True), [plan, answer(row(1), row(2))])
+    found = driven.result
+    assert (2, 2, 0, 1, 1) == (
+        found.rows,
+        found.looked_at,
+        found.read,
+        found.commands,
+        found.round_trips,
+    )

@@ -6,11 +6,10 @@ from importlib import resources
 
 import pytest
 
-SCRIPTS = {
-    each.name: each.read_text("utf-8")
-    for each in resources.files("redmapper.strategies.lua").iterdir()
-    if each.name.endswith(".lua")
-}
+from redmapper.strategies.lua.layout import PIECE
+from redmapper.strategies.lua.scripts import COMMIT, FIND, OUTCOME
+
+SCRIPTS = {each.name: each.text for each in (COMMIT, FIND, OUTCOME)}
 
 # --- reading Lua, as far as these rules need it ----------------------------------------------
 
@@ -26,6 +25,7 @@ KEYWORDS = {
 GIVEN = {
     *("redis", "KEYS", "ARGV", "string", "tonumber", "tostring", "unpack", "math", "ipairs"),
     "cmsgpack",
+    "table",
 }
 
 
@@ -171,6 +171,20 @@ def test_a_run_is_short_enough_for_lua():
     """`unpack` fails at 8,000; scores and members stay together."""
     (run,) = re.findall(r"^local RUN = (\d+)", SCRIPTS["commit.lua"], flags=re.MULTILINE)
     assert (True, 0) == (int(run) < 8_000 - 10, int(run) % 2)
+
+
+def test_every_file_is_in_a_script():
+    """What is not put together is never sent."""
+    folder = resources.files("redmapper.strategies.lua")
+    files = [each for each in folder.iterdir() if each.name.endswith(".lua")]
+    begins = {each.name: each.read_text("utf-8").partition("-- include")[0] for each in files}
+    whole = "".join(SCRIPTS.values())
+    assert [] == [name for name, begin in begins.items() if begin not in whole]
+
+
+def test_pieces_are_as_long_as_the_layout_has_them():
+    """The script joins what `layout` has cut."""
+    assert f"local PIECE = {PIECE} " in SCRIPTS["find"]
 
 
 # --- the rules themselves --------------------------------------------------------------------
