@@ -211,7 +211,9 @@ class Queryable(Generic[T]):
     def _several(self, verb: str, values: Iterable[Any]) -> tuple[Any, ...]:
         """The values that a condition names; text is no collection of its characters here."""
         if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
-            message = f"{self!r}.{verb}({self.show(values)}): give a list of values"
+            message = (
+                f"{self!r}.{verb}({self.show(values)}): it takes several values: {verb}([...])"
+            )
             raise UnsupportedQuery(message)
         return tuple(values)
 

@@ -98,5 +98,5 @@ def test_a_pattern_is_text_for_text(verb: str):
 def test_text_is_no_list_of_values(values: Any):
     """`in_("abc")` is a mistake, not three characters."""
     field: Any = Words.text
-    with pytest.raises(UnsupportedQuery, match="give a list of values"):
+    with pytest.raises(UnsupportedQuery, match="it takes several values"):
         field.in_(values)
