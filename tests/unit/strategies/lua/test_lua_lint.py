@@ -7,9 +7,9 @@ from importlib import resources
 import pytest
 
 from redmapper.strategies.lua.layout import PIECE
-from redmapper.strategies.lua.scripts import COMMIT, FIND, OUTCOME
+from redmapper.strategies.lua.scripts import COMMIT, COMMIT_ONE, FIND, OUTCOME, OWNER
 
-SCRIPTS = {each.name: each.text for each in (COMMIT, FIND, OUTCOME)}
+SCRIPTS = {each.name: each.text for each in (COMMIT, COMMIT_ONE, FIND, OUTCOME, OWNER)}
 
 # --- reading Lua, as far as these rules need it ----------------------------------------------
 
@@ -127,14 +127,14 @@ def test_no_script_uses_cjson(name: str):
 def test_every_script_is_looked_at():
     """Those of this folder."""
     names = {"commit", "commit_one", "find", "outcome", "owner"}
-    assert {f"{name}.lua" for name in names} == SCRIPTS.keys()
+    assert names == SCRIPTS.keys()
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_cmsgpack_only_reads_a_plan(name: str):
     """Integers; what stands in a record never goes through it."""
     uses = re.findall(r"cmsgpack[^\n]*", "\n".join(code_lines(SCRIPTS[name])))
-    expected = ["cmsgpack.unpack(ARGV[3]), 0"] if name == "commit.lua" else []
+    expected = ["cmsgpack.unpack(ARGV[3]), 0"] if name == "commit" else []
     assert expected == uses
 
 
@@ -160,7 +160,7 @@ def test_a_reading_script_says_that_it_writes_nothing(name: str):
 
 def test_many_arguments_come_in_runs():
     """Lua can not take more at once."""
-    bodies = re.split(r"^local function (\w+)", SCRIPTS["commit.lua"], flags=re.MULTILINE)
+    bodies = re.split(r"^local function (\w+)", SCRIPTS["commit"], flags=re.MULTILINE)
     each = dict(zip(bodies[1::2], bodies[2::2], strict=True))
     unpacking = {name for name, body in each.items() if re.search(r"unpack\(|slice\(", body)}
     in_runs = {name for name in unpacking if "RUN" in each[name]}
@@ -169,7 +169,7 @@ def test_many_arguments_come_in_runs():
 
 def test_a_run_is_short_enough_for_lua():
     """`unpack` fails at 8,000; scores and members stay together."""
-    (run,) = re.findall(r"^local RUN = (\d+)", SCRIPTS["commit.lua"], flags=re.MULTILINE)
+    (run,) = re.findall(r"^local RUN = (\d+)", SCRIPTS["commit"], flags=re.MULTILINE)
     assert (True, 0) == (int(run) < 8_000 - 10, int(run) % 2)
 
 
