@@ -51,8 +51,8 @@ CANDIDATES = 2_000
 ROWS = 1_000
 """Rows that one step of a walk answers at the most."""
 
-WORK = 20_000
-"""What one step of a walk may cost, in units of about half a microsecond: some 10 ms.
+WORK = 18_000
+"""What one step of a walk may cost, in units of about half a microsecond: some 9 ms.
 
 It never ends before `CANDIDATES` have been looked at.
 """
