@@ -163,7 +163,7 @@ class AsyncStore(StoreBase, AsyncReads):
 
 def _links(target: Any) -> AsyncLinks:  # noqa: ANN401 - what the user passed
     """The links to a target: a client's that was passed in stay the user's."""
-    if is_url(target):
-        return AsyncOwnLinks(from_url(redis.asyncio.Redis, target))
-    check_client(target, redis.asyncio.Redis, redis.Redis, "AsyncStore")
-    return AsyncSharedLinks(target)
+    url = is_url(target)
+    client = from_url(redis.asyncio.Redis, target) if url else target
+    check_client(client, redis.asyncio.Redis, redis.Redis, "AsyncStore")
+    return AsyncOwnLinks(client) if url else AsyncSharedLinks(client)

@@ -156,7 +156,7 @@ class Store(StoreBase, Reads):
 
 def _links(target: Any) -> Links:  # noqa: ANN401 - what the user passed
     """The links to a target: a client's that was passed in stay the user's."""
-    if is_url(target):
-        return OwnLinks(from_url(redis.Redis, target))
-    check_client(target, redis.Redis, redis.asyncio.Redis, "Store")
-    return SharedLinks(target)
+    url = is_url(target)
+    client = from_url(redis.Redis, target) if url else target
+    check_client(client, redis.Redis, redis.asyncio.Redis, "Store")
+    return OwnLinks(client) if url else SharedLinks(client)
