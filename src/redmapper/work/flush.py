@@ -15,20 +15,27 @@ from typing import TypeAlias
 
 import attrs
 
-from redmapper.errors import IdentityConflict, KeyChanged, StoreError, UnitError
+from redmapper.errors import IdentityConflict, KeyChanged, StoreError, UnitError, UnitTooLarge
 from redmapper.mapping.mapped import KeyBytes, MappedClass
 from redmapper.mapping.records import FieldChanges
 from redmapper.wire import Flow
 from redmapper.work.changes import field_changes
-from redmapper.work.collect import Pending, Stored, is_blind, write_of
+from redmapper.work.collect import Pending, Stored, guard_of, is_blind, write_of
 from redmapper.work.identity import IdentityMap, Tracked
 from redmapper.work.keys import set_key
-from redmapper.work.plan import EntityWrite, Refusal, make_plan
+from redmapper.work.plan import EntityWrite, Guard, Refusal, make_plan
 from redmapper.work.refusals import double_claims, refused
 from redmapper.work.session import Session
 
 BLIND_ATTEMPTS = 20
 """How often a blind write is planned anew because the record under it has moved."""
+
+LARGE = 10_000
+"""Entities of one commit above which it warns: with indexes they block a server for 0.1 s."""
+
+LARGEST = 50_000
+"""Entities that a commit takes at most: half a second of everybody's time, and with some twenty
+words an entity the million that a server takes in one command."""
 
 Writes: TypeAlias = "list[tuple[Pending, EntityWrite]]"
 """What is written, in the order of the plan."""
@@ -49,6 +56,8 @@ class Flush:
         self._check_superseded()
         self._check_keys()
         pending = self._pending()
+        if len(pending) > LARGE:
+            self._check_size(len(pending))
         for _ in range(BLIND_ATTEMPTS):
             waiting = [each for each in pending if not each.key and each.waits]
             if waiting:
@@ -61,6 +70,17 @@ class Flush:
             self._plan_again_or_raise(writes, refusals)
         message = f"a record was written by others {BLIND_ATTEMPTS} times while this commit tried"
         raise StoreError(message)
+
+    def _check_size(self, count: int) -> None:
+        """Warn of a unit that holds up the server's other clients; refuse one that stops them."""
+        cure = "use store.bulk, which is atomic a chunk, or commit in parts"
+        if count > LARGEST:
+            message = f"this unit writes {count} entities, and a commit takes {LARGEST}; {cure}"
+            raise UnitTooLarge(message)
+        self.session.warn(
+            f"this unit writes {count} entities at once; above {LARGE} a commit holds up a "
+            f"server's other clients: {cure}"
+        )
 
     def _check_superseded(self) -> None:
         for old in self.map.superseded.values():
@@ -133,23 +153,33 @@ class Flush:
     def _emit(
         self, pending: list[Pending], stored: Stored
     ) -> Flow[tuple[tuple[Refusal, ...], Writes]]:
-        """Plan and carry; the refusals, and the writes in the order of the plan."""
+        """Plan and carry; the refusals, and the writes in the order of the plan.
+
+        What is refused may be a guard: then those stand after the writes.
+        """
         version = self.session.new_version()
         made = [(each, write_of(each, stored, version)) for each in pending]
         writes = [(each, write) for each, write in made if write is not None]
-        if not writes:
+        guards = self._guards(writes) if self.map.guarding else []
+        if not writes and not guards:
             return (), writes
-        seen = _seen_newer(writes)
+        seen = _seen_newer(writes + guards if guards else writes)
         if seen:
-            return seen, writes
+            return seen, writes + guards
         given = self.session.keys.given(writes)
-        plan, doubles = make_plan(tuple([write for _, write in writes]), given)
+        guarded = tuple([Guard(*write[:3]) for _, write in guards])
+        plan, doubles = make_plan(tuple([write for _, write in writes]), given, guarded)
         if doubles:
             raise double_claims(doubles, writes)
         refusals = yield from self.session.strategy.commit(plan)
         for mapped, _ in given if not refusals else ():
             self.session.keys.forget(mapped)  # the next number is above all that were given
-        return refusals, writes
+        return refusals, writes + guards if guards and refusals else writes
+
+    def _guards(self, writes: Writes) -> Writes:
+        """The guarded objects that are not written: a write checks the whole of one by itself."""
+        written = {id(pending.tracked) for pending, _ in writes}
+        return [guard_of(each) for each in self.map if each.guarded and id(each) not in written]
 
     def _plan_again_or_raise(self, writes: Writes, refusals: tuple[Refusal, ...]) -> None:
         """Return where the next plan may succeed: a blind record has moved, a number was taken."""
@@ -174,6 +204,8 @@ class Flush:
             self._settle_unwritten(pending, writes, stored)
         self.map.blind.clear()
         self.map.superseded.clear()
+        if self.map.guarding:
+            self.map.unguard()
 
     def _settle(self, tracked: Tracked, write: EntityWrite) -> None:
         """Make a written object a loaded one, and forget one that went."""
@@ -242,6 +274,6 @@ def _seen_newer(writes: Writes) -> tuple[Refusal, ...]:
             for position, (pending, _) in enumerate(writes)
             if pending.tracked is not None
             and pending.tracked.newer is not None
-            and pending.mapped.conflict == "version"
+            and (pending.mapped.conflict == "version" or pending.tracked.guarded)
         ]
     )

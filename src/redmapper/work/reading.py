@@ -14,7 +14,7 @@ import attrs
 from redmapper.errors import NotFound, QueryError
 from redmapper.mapping.columns import VERSION
 from redmapper.mapping.indexes import Unique
-from redmapper.mapping.mapped import KeyBytes, MappedClass
+from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
 from redmapper.query.query import Asked
 from redmapper.query.selection import Row, Selection
 from redmapper.wire import Flow
@@ -80,7 +80,11 @@ class Reading:
         mapped, index, value = encode_unique(self.session.registry, unique, values)
         if value is None:
             return None
-        overlay = self._overlay(mapped)
+        return (yield from self.owner(index, value, self._overlay(mapped)))
+
+    def owner(self, index: MappedIndex, value: bytes, overlay: Overlay) -> Flow[Any]:
+        """The owner of a unique value, or None."""
+        mapped = overlay.mapped
         mine = overlay.owner(index, value)
         if mine is not None:
             return mine.obj
@@ -132,6 +136,10 @@ class Reading:
         """This unit's pending changes to one mapper, as queries see them."""
         if self.options.reads == "stored" or self.options.read_only:
             return Overlay(mapped, (), frozenset())
+        return self.pending_of(mapped)
+
+    def pending_of(self, mapped: MappedClass) -> Overlay:
+        """All that this unit would change of one mapper."""
         blind = frozenset(key for name, key in self.map.blind if name == mapped.name)
         pending = [each for each in self.map if each.mapped is mapped and is_pending(each)]
         return Overlay.of(mapped, pending, blind)

@@ -12,23 +12,26 @@ another is under way is `ConcurrentUse`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from redmapper.errors import (
     ConcurrentUse,
+    QueryError,
     ReadOnlyUnit,
     UnitActive,
     UnitClosed,
     UnitError,
     ValueRefused,
 )
-from redmapper.mapping.mapped import KeyBytes, MappedClass, version_of
+from redmapper.mapping.indexes import Unique
+from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex, version_of
 from redmapper.query.query import Asked, QueryBase
 from redmapper.wire import Flow
 from redmapper.work.changes import Change, change_of, deletion, field_changes, is_pending
 from redmapper.work.flush import Flush
 from redmapper.work.identity import IdentityMap, Superseded, Tracked
+from redmapper.work.keys import encode_unique
 from redmapper.work.reading import Reading, not_found
 from redmapper.work.session import Session, UnitOptions
 
@@ -123,6 +126,48 @@ class UnitBase:
             return obj
         self._map.enter(Tracked(obj, mapped, self._own_key(mapped, obj)))
         return obj
+
+    def _get_or_add(
+        self, unique: Unique, values: tuple[object, ...], factory: Callable[[], object]
+    ) -> Flow[Any]:
+        """The owner of a unique value; where there is none, what the factory makes, added.
+
+        Pending changes count, in a unit with reads="stored" too. The factory runs when the reading
+        is over, so that it may use this unit.
+        """
+        self._require_writable("get_or_add")
+        mapped, index, value = encode_unique(self._session.registry, unique, values, "get_or_add")
+        if not callable(factory):
+            message = f"get_or_add(factory={factory!r}): a function that makes the object"
+            raise UnitError(message)
+        if value is None:
+            message = f"get_or_add: {unique!r} is not enforced for None, so nobody owns it"
+            raise QueryError(message)
+        overlay = self._reading.pending_of(mapped)
+        reading = self._reading.owner(index, value, overlay)
+        found = yield from self._exclusive("get_or_add", reading)
+        if found is not None:
+            return found
+        made = factory()
+        self._check_made(mapped, index, value, made)
+        return self.add(made)
+
+    def _check_made(
+        self, mapped: MappedClass, index: MappedIndex, value: bytes, made: object
+    ) -> None:
+        """What a factory has made must own the value, or the next call would make another."""
+        if self._session.registry.mapped_object(made) is not mapped:
+            message = (
+                f"get_or_add: the factory made a {type(made).__name__}, but {index!r} is of "
+                f"{mapped.domain.__name__}"
+            )
+            raise UnitError(message)
+        if value not in index.values(mapped.encode(made)):
+            message = (
+                f"get_or_add: the {mapped.domain.__name__} that the factory made has another "
+                f"value of {index!r} than was asked for; make it with the same"
+            )
+            raise UnitError(message)
 
     def add_all(self, objs: Iterable[Entity]) -> list[Entity]:
         """`add` each of them."""
@@ -237,6 +282,22 @@ class UnitBase:
         tracked = self._map.of(obj)
         if tracked is not None:
             self._map.leave(tracked)
+
+    def guard(self, obj: object) -> None:
+        """Have the next commit fail with Stale where a loaded object has changed or gone meanwhile.
+
+        For what was only read, and decides over what is written. It holds for one commit, under
+        every conflict policy; a commit of guards alone asks the store too.
+
+        Raises:
+            UnitError: it is not tracked here, or new.
+        """
+        self._require_writable("guard")
+        tracked = self._tracked(obj, "guard")
+        if tracked.base is None:
+            message = f"guard: {tracked.title} is new: there is nothing stored that could change"
+            raise UnitError(message)
+        self._map.guard(tracked)
 
     def _tracked(self, obj: object, verb: str) -> Tracked:
         """What is tracked of an object; UnitError where nothing is."""

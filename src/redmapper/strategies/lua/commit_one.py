@@ -23,7 +23,7 @@ MOST = 255
 
 def is_one(plan: FlushPlan) -> bool:
     """Whether a plan may be compiled here."""
-    return len(plan.writes) == 1 and type(plan.writes[0].check) is not AtFields
+    return len(plan.writes) == 1 and not plan.guards and type(plan.writes[0].check) is not AtFields
 
 
 def compile_one(plan: FlushPlan, places: Places, lane: bytes) -> CommitCall | None:

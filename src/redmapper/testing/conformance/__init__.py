@@ -41,6 +41,7 @@ except ImportError as missing:
 ROOMS = (
     "committing",
     "conflicts",
+    "guards",
     "living",
     "overlays",
     "pieces",
@@ -70,6 +71,11 @@ from redmapper.testing.conformance.conflicts import (
 from redmapper.testing.conformance.faces import (
     OpenStore,
     store_opener,
+)
+from redmapper.testing.conformance.guards import (
+    TestGetOrAdd,
+    TestGuard,
+    TestSizes,
 )
 from redmapper.testing.conformance.living import (
     TestKindsOfUnits,
@@ -151,6 +157,8 @@ __all__ = [
     "TestConditions",
     "TestDelete",
     "TestFieldsPolicy",
+    "TestGetOrAdd",
+    "TestGuard",
     "TestHandOver",
     "TestIdentity",
     "TestKeys",
@@ -183,6 +191,7 @@ __all__ = [
     "TestSequences",
     "TestShapes",
     "TestShapesAtWork",
+    "TestSizes",
     "TestStates",
     "TestStores",
     "TestTaken",
