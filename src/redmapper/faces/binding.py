@@ -189,6 +189,7 @@ class StoreBase:
             keys=KeyMaker(self._strategy, os.urandom, time.time),
             new_version=lambda: tokens.next().encode(),
             warn=_warn_user,
+            handlers=options.registry.use(),
         )
         # The stateless door: a unit that nobody holds, keeps nothing, and so may be everybody's.
         self._door = UnitBase(self._session, _UNTRACKED)

@@ -22,6 +22,7 @@ from redmapper.mapping.check import (
 )
 from redmapper.mapping.columns import Column, Kind, read_kind
 from redmapper.mapping.entries import entry_values
+from redmapper.mapping.events import Handler, Handlers
 from redmapper.mapping.fields import Computed, Field, Key, Queryable
 from redmapper.mapping.indexes import Index
 from redmapper.mapping.mapped import KeyColumn, MappedClass, MappedIndex, nearest_domain
@@ -44,6 +45,7 @@ class MapperRegistry:
         check_converter(converter)
         nested = nested_converter(converter)
         self._by_class: dict[type, MappedClass] = {}
+        self._handlers = Handlers()
         names: dict[str, MappedClass] = {}
         for mapper in mappers:
             check_mapper_class(mapper)
@@ -63,6 +65,19 @@ class MapperRegistry:
             "a class has one mapper a registry, and a storage name one class"
         )
         raise MappingError(message)
+
+    def on(self, event: str, handler: Handler) -> None:
+        """Call a plain function at an event of every unit, before the registry has a store.
+
+        Events are those of `redmapper.mapping.events`; several handlers of one are called in the
+        order of registration. Raises MappingError for a mistake, and once a store was made.
+        """
+        self._handlers.on(event, handler)
+
+    def use(self) -> Handlers:
+        """The handlers, which are complete from now on: a store is being made."""
+        self._handlers.used = True
+        return self._handlers
 
     def mapper_for(self, domain: type[Domain]) -> type[Mapper[Domain]]:
         """The mapper of a domain class; NotMapped, naming the nearest, where it has none."""

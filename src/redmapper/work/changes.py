@@ -81,6 +81,36 @@ def deletion(mapped: MappedClass, key: KeyBytes) -> Change:
     return Change("delete", None, _key(mapped, mapped.decode_key(key)), None, {})
 
 
+def written(
+    mapped: MappedClass, obj: object, key: KeyBytes, base: Record | None, record: Record | None
+) -> Change:
+    """The change that a commit has made of one record into another."""
+    fields = {} if record is None else _between(mapped, base or {}, record)
+    return Change(
+        kind="delete" if record is None else "insert" if base is None else "update",
+        obj=obj,
+        key=_key(mapped, mapped.decode_key(key)),
+        base=None if base is None else mapped.construct(base, key),
+        fields=fields,
+    )
+
+
+def _between(mapped: MappedClass, base: Record, record: Record) -> dict[str, tuple[object, object]]:
+    """The attributes that differ, as they were and as they are."""
+    return {
+        each.name: (_decoded(each, base), _decoded(each, record))
+        for each in mapped.attributes
+        if not base or base.get(each.column.stored) != record.get(each.column.stored)
+    }
+
+
+def _decoded(attribute: Attribute, record: Record) -> object:
+    if attribute.column.hidden:
+        return Hidden()
+    stored = record.get(attribute.column.stored)
+    return None if stored is None else attribute.column.kind.codec.decode(stored)
+
+
 def _key(mapped: MappedClass, key: object) -> object:
     return Hidden() if mapped.hides_key and key is not None else key
 

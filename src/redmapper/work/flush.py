@@ -21,6 +21,7 @@ from redmapper.mapping.records import FieldChanges
 from redmapper.wire import Flow
 from redmapper.work.changes import field_changes
 from redmapper.work.collect import Pending, Stored, guard_of, is_blind, write_of
+from redmapper.work.events import Handling, kind_of
 from redmapper.work.identity import IdentityMap, Tracked
 from redmapper.work.keys import set_key
 from redmapper.work.plan import EntityWrite, Guard, Refusal, make_plan
@@ -47,12 +48,15 @@ class Flush:
 
     session: Session
     map: IdentityMap
+    handling: Handling | None = None
 
     def run(self) -> Flow[None]:
         """Write every pending change in one atomic call, or nothing.
 
         Raises Conflict, ValueRefused, KeyChanged, UnitError or StoreError; the unit stays usable.
         """
+        if self.handling is not None:
+            self.handling.before_writes(self.map)
         self._check_superseded()
         self._check_keys()
         pending = self._pending()
@@ -66,7 +70,7 @@ class Flush:
             stored = (yield from self._read_blind(blind)) if blind else {}
             refusals, writes = yield from self._emit(pending, stored)
             if not refusals:
-                return self._finalize(pending, writes, stored)
+                return self._land(pending, writes, stored)
             self._plan_again_or_raise(writes, refusals)
         message = f"a record was written by others {BLIND_ATTEMPTS} times while this commit tried"
         raise StoreError(message)
@@ -171,6 +175,8 @@ class Flush:
         plan, doubles = make_plan(tuple([write for _, write in writes]), given, guarded)
         if doubles:
             raise double_claims(doubles, writes)
+        if self.handling is not None:
+            self.handling.planned(plan)
         refusals = yield from self.session.strategy.commit(plan)
         for mapped, _ in given if not refusals else ():
             self.session.keys.forget(mapped)  # the next number is above all that were given
@@ -195,6 +201,15 @@ class Flush:
                 again = again or tracked is None or tracked.over_version is None
         if not again:
             raise refused(refusals, writes)
+
+    def _land(self, pending: list[Pending], writes: Writes, stored: Stored) -> None:
+        """All is written."""
+        if self.handling is None:
+            self._finalize(pending, writes, stored)
+            return
+        kinds = {id(each): kind_of(each.tracked) for each in pending if each.tracked is not None}
+        self._finalize(pending, writes, stored)
+        self.handling.after_writes(kinds, writes)
 
     def _finalize(self, pending: list[Pending], writes: Writes, stored: Stored) -> None:
         for each, write in writes:

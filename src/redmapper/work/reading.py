@@ -6,7 +6,7 @@ newer version, so that a commit of a change to it fails early.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import attrs
@@ -27,11 +27,12 @@ from redmapper.work.session import Session, UnitOptions
 
 @attrs.frozen
 class Reading:
-    """Reads into an identity map, through it, and over it."""
+    """Reads into an identity map, through it, and over it; `loaded` is told of each object."""
 
     session: Session
     options: UnitOptions
     map: IdentityMap
+    loaded: Callable[[object], None] | None = None
 
     def get_many(self, cls: type, keys: Sequence[object]) -> Flow[list[Any]]:
         """The entities with these keys, None for the missing; one round trip for the unknown."""
@@ -97,7 +98,8 @@ class Reading:
         """The object of a stored row: the one that is tracked, or a new one."""
         key, record = row
         if self.options.untracked:
-            return mapped.construct(record, key)
+            obj = mapped.construct(record, key)
+            return self._told(obj) if self.loaded else obj
         tracked = self.map.entities.get((mapped.name, key))
         if tracked is not None:
             if tracked.base is not None and record.get(VERSION) != tracked.version:
@@ -106,6 +108,11 @@ class Reading:
         obj = mapped.construct(record, key)
         snapshot = None if self.options.read_only else mapped.snapshot(obj)
         self.map.load(Tracked(obj, mapped, key, record, snapshot), key)
+        return self._told(obj) if self.loaded else obj
+
+    def _told(self, obj: Any) -> Any:  # noqa: ANN401 - an entity
+        if self.loaded is not None:
+            self.loaded(obj)
         return obj
 
     def find(self, asked: Asked) -> Flow[list[Any]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import attrs
 
+from redmapper.mapping.events import Handlers
 from redmapper.mapping.registry import MapperRegistry
 from redmapper.work.keys import KeyMaker
 from redmapper.work.strategy import BoundStrategy
@@ -20,6 +21,7 @@ class Session:
     keys: KeyMaker
     new_version: Callable[[], bytes]
     warn: Callable[[str], None]
+    handlers: Handlers = attrs.field(factory=Handlers)
 
 
 @attrs.frozen(kw_only=True)

@@ -13,6 +13,7 @@ another is under way is `ConcurrentUse`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, TypeVar
 
 from redmapper.errors import (
@@ -29,6 +30,7 @@ from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex, version
 from redmapper.query.query import Asked, QueryBase
 from redmapper.wire import Flow
 from redmapper.work.changes import Change, change_of, deletion, field_changes, is_pending
+from redmapper.work.events import FREE, Handling
 from redmapper.work.flush import Flush
 from redmapper.work.identity import IdentityMap, Superseded, Tracked
 from redmapper.work.keys import encode_unique
@@ -46,9 +48,17 @@ class UnitBase:
         self._session = session
         self._options = options
         self._map = IdentityMap()
-        self._reading = Reading(session, options, self._map)
+        self._handling = Handling.by(session.handlers) if session.handlers.of else None
+        self._reading = Reading(session, options, self._map, self._loaded_handler())
         self._active = False
         self._busy = False
+
+    def _loaded_handler(self) -> Callable[[object], None] | None:
+        """Whom reading tells of the objects it makes, if anybody."""
+        handling = self._handling
+        if handling is None or not handling.of["loaded"]:
+            return None
+        return partial(handling.tell, "loaded")
 
     # --- life --------------------------------------------------------------------------------
 
@@ -58,32 +68,65 @@ class UnitBase:
             raise UnitActive(message)
         self._map.clear()
         self._active = True
+        if self._handling is not None:
+            self._handling.begin()
 
     def _leave(self, failure: BaseException | None) -> Flow[None]:
         """The end of a block: commit after a clean one, and forget everything in any case."""
+        passing, emptied = failure, failure is not None
         try:
             if failure is None and self._options.commit == "explicit":
-                self._warn_of_uncommitted()
+                emptied = self._warn_of_uncommitted()
             elif failure is None and not self._options.read_only:
                 yield from self._commit()
+        except BaseException as error:
+            passing, emptied = error, isinstance(error, Exception)
+            raise
         finally:
+            held = self._map.knows_any
             self._map.clear()
             self._active = False
+            if self._handling is not None:
+                self._end_aloud(passing, emptied=emptied, held=held)
 
-    def _warn_of_uncommitted(self) -> None:
+    def _end_aloud(self, passing: BaseException | None, *, emptied: bool, held: bool) -> None:
+        """Tell handlers of the end of the block: of what was discarded, unless they know."""
+        if self._handling is not None:
+            anew = held or not self._handling.discarded
+            emptied = emptied and anew and not self._options.read_only
+            self._handling.close(self, passing, emptied=emptied)
+
+    def _raised_late(self, error: BaseException) -> bool:
+        """Whether an error is a handler's, of a commit that has landed."""
+        return self._handling is not None and any(error is each for each in self._handling.late)
+
+    def _warn_of_uncommitted(self) -> bool:
+        """Warn of what is discarded; whether there is anything."""
         left = len(self._map.blind) + sum(map(_is_unwritten, self._map))
         if left:
             self._session.warn(f"a unit with commit='explicit' discards {left} changes")
+        return bool(left)
 
     def _require_active(self, verb: str) -> None:
         if not self._active:
             message = f"{verb}() outside the unit's block; call it inside `with unit:`"
             raise UnitClosed(message)
+        if self._handling is not None and self._handling.running not in FREE:
+            self._refuse_in_handler(verb)
         if self._busy:
             message = (
                 f"{verb}() while another call on this unit is under way; a unit is for one task"
             )
             raise ConcurrentUse(message)
+
+    def _refuse_in_handler(self, verb: str) -> None:
+        running = "" if self._handling is None else self._handling.running
+        if running:
+            message = (
+                f"{verb}() inside a handler of {running!r}; a handler of 'before_commit' may use "
+                "the unit, but neither commit it nor roll it back"
+            )
+            raise UnitError(message)
 
     def _require_writable(self, verb: str) -> None:
         self._require_active(verb)
@@ -351,14 +394,32 @@ class UnitBase:
     def rollback(self) -> None:
         """Forget every object and pending change; objects stay as they are."""
         self._require_active("rollback")
+        self._refuse_in_handler("rollback")
         self._map.clear()
+        if self._handling is not None:
+            self._handling.rolled_back(self)
 
     # --- what may need the server ------------------------------------------------------------
 
     def _commit(self) -> Flow[None]:
         """Write every pending change, or nothing."""
         self._require_writable("commit")
+        if self._handling is not None:
+            return self._commit_aloud(self._handling)
         return self._exclusive("commit", Flush(self._session, self._map).run())
+
+    def _commit_aloud(self, handling: Handling) -> Flow[None]:
+        """The same, and handlers are told of it; one that raises before the script undoes all."""
+        self._refuse_in_handler("commit")
+        try:
+            handling.before_commit(self, self._map)
+            flush = Flush(self._session, self._map, handling)
+            yield from self._exclusive("commit", flush.run())
+        except Exception as error:
+            if handling.failed(error):
+                self._map.clear()
+                handling.rolled_back(self)
+            raise
 
     def _asked(self, cls: type | QueryBase[Any]) -> Asked:
         """What a query asks, or the beginning of one over a mapper's entities."""

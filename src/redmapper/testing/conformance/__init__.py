@@ -41,6 +41,7 @@ except ImportError as missing:
 ROOMS = (
     "committing",
     "conflicts",
+    "events",
     "guards",
     "living",
     "overlays",
@@ -67,6 +68,11 @@ from redmapper.testing.conformance.conflicts import (
     TestPickling,
     TestTransact,
     TestVersionPolicy,
+)
+from redmapper.testing.conformance.events import (
+    TestEvents,
+    TestHandlersThatRaise,
+    TestRegisteringHandlers,
 )
 from redmapper.testing.conformance.faces import (
     OpenStore,
@@ -156,10 +162,12 @@ __all__ = [
     "TestComposites",
     "TestConditions",
     "TestDelete",
+    "TestEvents",
     "TestFieldsPolicy",
     "TestGetOrAdd",
     "TestGuard",
     "TestHandOver",
+    "TestHandlersThatRaise",
     "TestIdentity",
     "TestKeys",
     "TestKindsOfUnits",
@@ -182,6 +190,7 @@ __all__ = [
     "TestRefusedObjects",
     "TestRefusedQueries",
     "TestRefusedValues",
+    "TestRegisteringHandlers",
     "TestReplace",
     "TestReplacement",
     "TestSameValues",
