@@ -95,9 +95,18 @@ class RecordCodec:
     compare: Callable[[Any, Snapshot], FieldChanges]
 
 
-def generate_codec(domain: type, attributes: list[Attribute], key: Attribute) -> RecordCodec:
-    """Write, compile and keep the functions of a mapper."""
-    names: dict[str, Any] = {"Entity": domain, "set_attribute": object.__setattr__, **_READERS}
+def generate_codec(
+    domain: type,
+    attributes: list[Attribute],
+    key: Attribute,
+    make: Callable[..., Any] | None = None,
+) -> RecordCodec:
+    """Write, compile and keep the functions of a mapper; `make` stands in for calling the class."""
+    names: dict[str, Any] = {
+        "Entity": make or domain,
+        "set_attribute": object.__setattr__,
+        **_READERS,
+    }
     for attribute in (*attributes, key):
         names |= _names(attribute)
     parts = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -30,6 +30,7 @@ from redmapper.mapping.mapper import Declared, Mapper, read_mapper
 from redmapper.mapping.nested import Nested, nested_converter
 from redmapper.mapping.records import Attribute, generate_codec
 from redmapper.mapping.scalars import scalar_for
+from redmapper.mapping.validation import unvalidated
 
 Domain = TypeVar("Domain")
 
@@ -140,8 +141,25 @@ def _compile(declared: Declared, converter: Converter) -> MappedClass:
         indexes={
             name: _index(index, indexable, declared) for name, index in declared.indexes.items()
         },
-        codec=generate_codec(declared.domain, stored, key.attribute),
+        codec=generate_codec(declared.domain, stored, key.attribute, _maker(declared)),
+        validated=_validated(declared, attributes),
     )
+
+
+def _maker(declared: Declared) -> Callable[..., Any]:
+    """What makes an object of a record: the class, or what spares its validators."""
+    at_commit = declared.options.get("validate") == "commit"
+    return unvalidated(declared.domain) if at_commit else declared.domain
+
+
+def _validated(
+    declared: Declared, attributes: dict[str, Attribute]
+) -> tuple[attrs.Attribute[Any], ...]:
+    """The stored attributes whose validators run at the commit."""
+    if declared.options.get("validate") != "commit":
+        return ()
+    every = attrs.fields(declared.domain)
+    return tuple(each for each in every if each.validator and each.name in attributes)
 
 
 def _attribute(

@@ -27,6 +27,7 @@ from redmapper.work.keys import set_key
 from redmapper.work.plan import EntityWrite, Guard, Refusal, make_plan
 from redmapper.work.refusals import double_claims, refused
 from redmapper.work.session import Session
+from redmapper.work.validation import check_valid
 
 BLIND_ATTEMPTS = 20
 """How often a blind write is planned anew because the record under it has moved."""
@@ -59,6 +60,8 @@ class Flush:
             self.handling.before_writes(self.map)
         self._check_superseded()
         self._check_keys()
+        if self.session.validates:
+            check_valid(self.map)
         pending = self._pending()
         if len(pending) > LARGE:
             self._check_size(len(pending))

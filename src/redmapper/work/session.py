@@ -14,7 +14,10 @@ from redmapper.work.strategy import BoundStrategy
 
 @attrs.frozen
 class Session:
-    """What a unit has of its store: all that is the same for every unit."""
+    """What a unit has of its store: all that is the same for every unit.
+
+    `validates`: a mapper has validators that run at the commit.
+    """
 
     registry: MapperRegistry
     strategy: BoundStrategy
@@ -22,6 +25,7 @@ class Session:
     new_version: Callable[[], bytes]
     warn: Callable[[str], None]
     handlers: Handlers = attrs.field(factory=Handlers)
+    validates: bool = False
 
 
 @attrs.frozen(kw_only=True)

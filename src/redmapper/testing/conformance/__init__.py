@@ -54,6 +54,7 @@ ROOMS = (
     "texts",
     "tracking",
     "uniques",
+    "validation",
     "values",
 )
 pytest.register_assert_rewrite(*(f"{__name__}.{room}" for room in ROOMS))
@@ -147,6 +148,10 @@ from redmapper.testing.conformance.uniques import (
     TestUniqueValues,
     TestViolations,
 )
+from redmapper.testing.conformance.validation import (
+    TestValidateKeyword,
+    TestValidationAtCommit,
+)
 from redmapper.testing.conformance.values import (
     TestNested,
     TestSameValues,
@@ -210,6 +215,8 @@ __all__ = [
     "TestUnits",
     "TestUnknownFields",
     "TestUntrack",
+    "TestValidateKeyword",
+    "TestValidationAtCommit",
     "TestValues",
     "TestVersionPolicy",
     "TestVersions",
