@@ -30,6 +30,7 @@ class Change:
         key: its key, or None where a sequence will give it; a hidden one shows as `...`.
         base: the entity as it was loaded, or None.
         fields: attribute name -> (old, new), old being None in an insert. Hidden ones show `...`.
+        cls: the domain class.
     """
 
     kind: str
@@ -37,6 +38,7 @@ class Change:
     key: Any
     base: Any = attrs.field(eq=id, repr=False)
     fields: dict[str, tuple[Any, Any]]
+    cls: type = attrs.field(default=object, repr=False)
 
 
 def field_changes(tracked: Tracked) -> FieldChanges:
@@ -73,12 +75,13 @@ def change_of(tracked: Tracked) -> Change | None:
         key=_key(tracked.mapped, tracked.mapped.key_of(tracked.obj)),
         base=_base_entity(tracked),
         fields={} if kind == "delete" else _fields(tracked),
+        cls=tracked.mapped.domain,
     )
 
 
 def deletion(mapped: MappedClass, key: KeyBytes) -> Change:
     """The change of a deletion by key."""
-    return Change("delete", None, _key(mapped, mapped.decode_key(key)), None, {})
+    return Change("delete", None, _key(mapped, mapped.decode_key(key)), None, {}, mapped.domain)
 
 
 def written(
@@ -92,6 +95,7 @@ def written(
         key=_key(mapped, mapped.decode_key(key)),
         base=None if base is None else mapped.construct(base, key),
         fields=fields,
+        cls=mapped.domain,
     )
 
 

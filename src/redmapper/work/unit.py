@@ -36,6 +36,7 @@ from redmapper.work.identity import IdentityMap, Superseded, Tracked
 from redmapper.work.keys import encode_unique
 from redmapper.work.reading import Reading, not_found
 from redmapper.work.session import Session, UnitOptions
+from redmapper.work.table import Changes
 
 Entity = TypeVar("Entity")
 Result = TypeVar("Result")
@@ -375,11 +376,14 @@ class UnitBase:
         return "dirty" if field_changes(tracked) else "clean"
 
     def changes(self) -> list[Change]:
-        """What a commit would do, in the order in which objects came; without I/O."""
+        """What a commit would do, in the order in which objects came; without I/O.
+
+        A list of `Change`, which prints as a table.
+        """
         self._require_active("changes")
         found = [change_of(tracked) for tracked in self._map]
         blind = [deletion(mapped, key) for (_, key), mapped in self._map.blind.items()]
-        return [change for change in found if change is not None] + blind
+        return Changes([change for change in found if change is not None] + blind)
 
     def version_of(self, obj: object) -> str | None:
         """The version token an object was loaded with or written as; None for a new one."""

@@ -122,13 +122,12 @@ class TestGuard:
             pytest.raises(Stale, match=r"Doctor\('Bob'\) was changed") as refused,
             store.unit() as mine,
         ):
-            bob = leave(mine, "Ann", "Bob")
-            mine.guard(bob)
+            mine.guard(leave(mine, "Ann", "Bob"))
             with store.unit() as theirs:
                 theirs.guard(leave(theirs, "Bob", "Ann"))
         error = refused.value
         assert ("changed", "Bob") == (error.kind, error.key)
-        assert bob is error.obj
+        assert error.obj is error.mine
         assert (True, True, False) == (error.base.on_call, error.mine.on_call, error.stored.on_call)
         assert [True, False] == [each.on_call for each in store.query(Doctor)]
 

@@ -181,7 +181,8 @@ class TestValidationAtCommit:
         store = open_store(AT_COMMIT)
         save(store, Guest("Ann", id=1))
         with pytest.raises(ValidationFailed, match=r"Guest\(1\)\.tags"), store.unit() as uow:
-            uow.require(Guest, 1).tags = None  # type: ignore[assignment]
+            untyped: Any = uow.require(Guest, 1)
+            untyped.tags = None
 
     def test_what_goes_is_not_validated(self, open_store: OpenStore) -> None:
         """Nothing of it will be stored."""
@@ -263,7 +264,7 @@ class TestValidateKeyword:
             id: int
 
             def __init__(self, id: int) -> None:  # noqa: A002 - as the attribute
-                self.__attrs_init__(id)
+                self.__attrs_init__(id)  # pyright: ignore[reportAttributeAccessIssue]
 
         class Owns(Mapper[Own], validate="commit"):
             id = Key[int]()
