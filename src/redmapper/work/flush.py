@@ -15,7 +15,14 @@ from typing import TypeAlias
 
 import attrs
 
-from redmapper.errors import IdentityConflict, KeyChanged, StoreError, UnitError, UnitTooLarge
+from redmapper.errors import (
+    IdentityConflict,
+    KeyChanged,
+    StoreError,
+    UnitError,
+    UnitTooLarge,
+    ValueRefused,
+)
 from redmapper.mapping.mapped import KeyBytes, MappedClass
 from redmapper.mapping.records import FieldChanges
 from redmapper.wire import Flow
@@ -130,7 +137,10 @@ class Flush:
             if each.snapshot is None or each.deleted:
                 found.append(_whole(each))
                 continue
-            changes = field_changes(each)
+            try:
+                changes = each.mapped.codec.compare(each.obj, each.snapshot)
+            except (ValueRefused, ValueError, AttributeError):  # that says where it stands
+                changes = field_changes(each)
             if changes or each.over_version is not None:
                 found.append(_changed(each, changes))
         found += [Pending(mapped, key) for (_, key), mapped in self.map.blind.items()]
