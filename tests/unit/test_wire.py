@@ -2,7 +2,6 @@
 
 import hashlib
 
-import attrs
 import pytest
 
 from redmapper.testing import drive
@@ -50,8 +49,21 @@ def test_a_batch_counts_its_keys():
 
 def test_a_batch_can_not_be_changed():
     """Whoever carries it."""
-    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         Batch("x", b"home", ()).verb = "y"
+
+
+def test_a_command_can_not_be_changed():
+    """Nor can the words of it."""
+    command = Command(("GET", b"a"))
+    with pytest.raises(AttributeError):
+        command.words = ()
+    assert isinstance(command.words, tuple)
+
+
+def test_a_batch_hides_nothing_unless_it_says_so():
+    """What it hides is worked out when somebody asks."""
+    assert frozenset() == Batch("x", b"home", ()).hidden()
 
 
 def test_a_report_is_one_line():

@@ -7,7 +7,6 @@ import random
 import sys
 import time
 import warnings
-from functools import lru_cache
 from types import FrameType
 from typing import Any
 
@@ -235,7 +234,6 @@ class StoreBase:
         return Retry(attempts, random.random)
 
 
-@lru_cache(maxsize=64)
 def unit_options(*, commit: str, read_only: bool, reads: str) -> UnitOptions:
     """The options of a unit; ValueError for one that there is not."""
     for name, value, known in (("commit", commit, _COMMITS), ("reads", reads, _READS)):

@@ -290,8 +290,13 @@ class MappedClass:
             return self.codec.compare(entity, snapshot)
         except ValueRefused:
             raise
-        except ValueError:  # as in _encode_attributes; the key has been compared before
-            return compare_by_column(self.attributes, entity, snapshot)
+        except ValueError:  # as in _encode_attributes
+            changes = compare_by_column(self.attributes, entity, snapshot)
+            new, old = (
+                None if key is None else self.encode_key(key)
+                for key in (self.key_of(entity), snapshot[0])
+            )
+            return changes if new == old else {self.key.stored: new, **changes}
 
     def changed_record(
         self, entity: object, base: Record, changes: FieldChanges, key: KeyBytes

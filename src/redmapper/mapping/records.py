@@ -228,7 +228,8 @@ def _compare_source(attributes: list[Attribute], key: Attribute) -> Iterator[str
     yield f"    value, old = entity.{key.name}, snapshot[0]"
     yield "    if value is not old:"
     yield f"        new = None if value is None else encode_{key.name}(value)"
-    yield f"        if new != encode_{key.name}(old): changes[{key.column.stored!r}] = new"
+    yield f"        old = None if old is None else encode_{key.name}(old)"
+    yield f"        if new != old: changes[{key.column.stored!r}] = new"
     for position, attribute in enumerate(attributes, start=1):
         yield f"    value, old = entity.{attribute.name}, snapshot[{position}]"
         yield from _comparing(attribute)
@@ -261,7 +262,8 @@ def _comparing(attribute: Attribute) -> Iterator[str]:
     yield f"            changes[{stored!r}] = {checked}"
     if not attribute.none_is_absent and kind.optional:
         marker = b"!" + stored
-        yield f"            changes[{marker!r}] = b'' if new is None else None"
+        yield f"            if new is None: changes[{marker!r}] = b''"
+        yield f"            elif old is None: changes[{marker!r}] = None"
 
 
 def encode_by_column(attributes: Iterable[Attribute], entity: object) -> Record:
@@ -287,7 +289,7 @@ def compare_by_column(
         was = column.encode(old) if column.kind.scalar is not None and old is not None else old
         if new != was:
             changes[column.stored] = None if new is None else column.encode_checked(value)
-            if not attribute.none_is_absent and column.kind.optional:
+            if not attribute.none_is_absent and None in (new, was):
                 changes[b"!" + column.stored] = b"" if new is None else None
     return changes
 

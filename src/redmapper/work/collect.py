@@ -7,9 +7,10 @@ whatever stands there; the commit reads that first, and again when it has moved 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from types import CodeType
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import attrs
 
@@ -53,6 +54,27 @@ class Pending:
         return self.tracked is not None and self.tracked.identity is None
 
 
+class Written(Sequence[tuple[Pending, EntityWrite]]):
+    """What is pending and shall be written, with the writes, in the order of the plan.
+
+    Two lists rather than one of pairs: a commit of a thousand entities should leave little for the
+    garbage collector to look at.
+    """
+
+    def __init__(self) -> None:
+        self.sources: list[Pending] = []
+        self.writes: list[EntityWrite] = []
+
+    def __getitem__(self, position: int) -> tuple[Pending, EntityWrite]:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride] - no slices
+        return self.sources[position], self.writes[position]
+
+    def __len__(self) -> int:
+        return len(self.writes)
+
+    def __iter__(self) -> Iterator[tuple[Pending, EntityWrite]]:
+        return zip(self.sources, self.writes, strict=True)
+
+
 def is_blind(tracked: Tracked) -> bool:
     """Whether an object is written over whatever stands under its key."""
     if tracked.over_any or tracked.over_version is not None:
@@ -87,7 +109,7 @@ def _plain_change(
     """What comes of all that is below for most changes: nothing derived, checked by version."""
     record = overlaid(base, changes)
     record[VERSION] = version
-    check = AtVersion(base.get(VERSION, b""))
+    check = _at(base)
     written = {**changes, VERSION: version}
     return EntityWrite(pending.mapped, pending.key, check, base, record, written)
 
@@ -119,7 +141,11 @@ def guard_of(tracked: Tracked) -> tuple[Pending, EntityWrite]:
 
 
 def _at(record: Record) -> AtVersion:
-    return AtVersion(record.get(VERSION, b""))
+    return _at_version(record.get(VERSION, b""))
+
+
+_at_version = lru_cache(maxsize=64)(AtVersion)
+"""What one commit has written is of one version, so one check does for all of it."""
 
 
 def _check(pending: Pending, tracked: Tracked, over: Record | None, record: Record) -> Check:
@@ -141,7 +167,7 @@ def _whole(pending: Pending, tracked: Tracked, over: Record | None) -> tuple[Rec
         encoded = mapped.encode_fields(tracked.obj, key)
     record = {**encoded, mapped.key.stored: key}
     if over is None:
-        return record, {**encoded}
+        return record, cast("FieldChanges", encoded)
     return record, differences_but_version(over, record)
 
 

@@ -11,7 +11,6 @@ So a commit that fails has moved nothing in memory, and the same unit can be men
 from __future__ import annotations
 
 from collections import deque
-from typing import TypeAlias
 
 import attrs
 
@@ -27,12 +26,12 @@ from redmapper.mapping.mapped import KeyBytes, MappedClass
 from redmapper.mapping.records import FieldChanges
 from redmapper.wire import Flow
 from redmapper.work.changes import field_changes
-from redmapper.work.collect import Pending, Stored, guard_of, is_blind, write_of
+from redmapper.work.collect import Pending, Stored, Written, guard_of, is_blind, write_of
 from redmapper.work.events import Handling, kind_of
 from redmapper.work.identity import IdentityMap, Tracked
 from redmapper.work.keys import set_key
 from redmapper.work.plan import EntityWrite, Guard, Refusal, make_plan
-from redmapper.work.refusals import double_claims, refused
+from redmapper.work.refusals import Writes, double_claims, refused
 from redmapper.work.session import Session
 from redmapper.work.validation import check_valid
 
@@ -45,9 +44,6 @@ LARGE = 10_000
 LARGEST = 50_000
 """Entities that a commit takes at most: half a second of everybody's time, and with some twenty
 words an entity the million that a server takes in one command."""
-
-Writes: TypeAlias = "list[tuple[Pending, EntityWrite]]"
-"""What is written, in the order of the plan."""
 
 
 @attrs.frozen
@@ -175,17 +171,21 @@ class Flush:
         What is refused may be a guard: then those stand after the writes.
         """
         version = self.session.new_version()
-        made = [(each, write_of(each, stored, version)) for each in pending]
-        writes = [(each, write) for each, write in made if write is not None]
+        writes = Written()
+        for each in pending:
+            write = write_of(each, stored, version)
+            if write is not None:
+                writes.sources.append(each)
+                writes.writes.append(write)
         guards = self._guards(writes) if self.map.guarding else []
         if not writes and not guards:
             return (), writes
-        seen = _seen_newer(writes + guards if guards else writes)
+        seen = _seen_newer([*writes, *guards] if guards else writes)
         if seen:
-            return seen, writes + guards
+            return seen, [*writes, *guards]
         given = self.session.keys.given(writes)
         guarded = tuple([Guard(*write[:3]) for _, write in guards])
-        plan, doubles = make_plan(tuple([write for _, write in writes]), given, guarded)
+        plan, doubles = make_plan(tuple(writes.writes), given, guarded)
         if doubles:
             raise double_claims(doubles, writes)
         if self.handling is not None:
@@ -193,9 +193,9 @@ class Flush:
         refusals = yield from self.session.strategy.commit(plan)
         for mapped, _ in given if not refusals else ():
             self.session.keys.forget(mapped)  # the next number is above all that were given
-        return refusals, writes + guards if guards and refusals else writes
+        return refusals, [*writes, *guards] if guards and refusals else writes
 
-    def _guards(self, writes: Writes) -> Writes:
+    def _guards(self, writes: Writes) -> list[tuple[Pending, EntityWrite]]:
         """The guarded objects that are not written: a write checks the whole of one by itself."""
         written = {id(pending.tracked) for pending, _ in writes}
         return [guard_of(each) for each in self.map if each.guarded and id(each) not in written]

@@ -451,7 +451,8 @@ class UnitBase:
             raise not_found(mapped, mapped.decode_key(key))
         _overwrite(tracked, mapped.construct(record, key))
         tracked.base, tracked.newer = record, None
-        tracked.snapshot = mapped.snapshot(obj)
+        # The key is not overwritten: where it was changed, the commit shall still say so.
+        tracked.snapshot = (mapped.decode_key(key), *mapped.snapshot(obj)[1:])
 
 
 def _is_unwritten(tracked: Tracked) -> bool:

@@ -15,6 +15,7 @@ BATCH = Batch(
     b"home",
     (Command(("GET", b"k\0")), call(SCRIPT, [b"a"], [b"\xff", "ü", 12])),
 )
+CALL = Batch("find", b"home", (call(SCRIPT, [b"a"], []),))
 
 
 def resp(*words: bytes) -> bytes:
@@ -40,15 +41,21 @@ def test_a_batch_is_packed_with_its_scripts_in_full():
 @pytest.mark.parametrize(
     ("replies", "expected"),
     [
-        ([b"x", theirs.NoScriptError("No matching script")], True),
+        ([theirs.NoScriptError("No matching script")], True),
         ([theirs.ResponseError("ERR")], False),
-        ([], False),
+        ([b"x"], False),
     ],
     ids=repr,
 )
 def test_a_forgotten_script_is_noticed(replies: list[Any], expected: bool):  # noqa: FBT001 - a case
     """After a SCRIPT FLUSH, a restart, a failover."""
-    assert expected == unknown_script(replies)
+    assert expected == unknown_script(CALL, replies)
+
+
+@pytest.mark.parametrize("replies", [[], [theirs.NoScriptError("No matching script")]], ids=repr)
+def test_a_batch_without_a_script_has_none_to_be_forgotten(replies: list[Any]):
+    """There is nothing to send in full."""
+    assert not unknown_script(Batch("load", b"home", (Command(("GET", b"a")),)), replies)
 
 
 def test_replies_are_accepted():

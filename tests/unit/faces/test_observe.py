@@ -15,7 +15,7 @@ BATCH = Batch(
         Command(("HGETALL", b"{s}:User:7")),
         call(Script("x", "return 1"), [b"a", b"b"], ["text", 12, b"\0\xff", b"hush", "k" * 100]),
     ),
-    frozenset({b"hush"}),
+    lambda: frozenset({b"hush"}),
 )
 
 
@@ -56,6 +56,17 @@ def test_an_echo_prints_values(capsys: pytest.CaptureFixture[str]):
         rf"    EVALSHA {sha} 2 'a' 'b' text 12 '\x00\xff' ... {long}",
     ]
     assert expected == capsys.readouterr().out.splitlines()
+
+
+def test_what_is_hidden_is_asked_for_once(capsys: pytest.CaptureFixture[str]):
+    """And only by an echo: nothing else shows a value."""
+    asked = []
+    batch = BATCH._replace(hidden=lambda: frozenset(asked.append(1) or [b"hush"]))
+    Observer(on_batch=lambda _: None).report(batch, 0.5)
+    assert [] == asked
+    Observer(echo=True).report(batch, 0.5)
+    assert [1] == asked
+    assert "hush" not in capsys.readouterr().out
 
 
 def test_nothing_is_printed_unless_asked(capsys: pytest.CaptureFixture[str]):

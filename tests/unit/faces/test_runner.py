@@ -10,16 +10,18 @@ from redis import exceptions as theirs
 
 from redmapper import BatchReport, ConnectionLost, MemoryIndexStrategy, OutOfMemory, StoreError
 from redmapper.faces.aio import runner as aio
+from redmapper.faces.aio.links import AsyncOwnLinks, AsyncSharedLinks
 from redmapper.faces.aio.runner import AsyncServerRunner
 from redmapper.faces.observe import Observer
 from redmapper.faces.sync import runner as sync
+from redmapper.faces.sync.links import OwnLinks, SharedLinks
 from redmapper.faces.sync.runner import MemoryRunner, ServerRunner
 from redmapper.wire import Batch, Command, Flow, Script, ask, call
 
 BATCH = Batch("load", b"home", (Command(("GET", b"a")), Command(("GET", b"b"))))
 CALL = Batch("find", b"home", (call(Script("x", "return 1"), [], []),))
 NOBODY = Observer()
-COMMIT = attrs.evolve(CALL, verb="commit", receipted=True)
+COMMIT = CALL._replace(verb="commit", receipted=True)
 
 
 @attrs.define
@@ -121,10 +123,10 @@ def run(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Run:
         monkeypatch.setattr(module, "PAUSES", (0, 0))
 
     def run_sync(flow: Flow[Any], link: Link, observer: Observer) -> Any:
-        return ServerRunner(Client(link), owned=True, observer=observer).run(flow)
+        return ServerRunner(SharedLinks(Client(link)), observer).run(flow)
 
     def run_async(flow: Flow[Any], link: Link, observer: Observer) -> Any:
-        runner = AsyncServerRunner(Client(AsyncLink(link)), owned=True, observer=observer)
+        runner = AsyncServerRunner(AsyncSharedLinks(Client(AsyncLink(link))), observer)
         return asyncio.run(runner.run(flow))
 
     chosen = run_sync if request.param == "sync" else run_async
@@ -244,13 +246,17 @@ def test_each_batch_is_reported(run: Run):
     ]
 
 
-@pytest.mark.parametrize(("owned", "expected"), [(True, 1), (False, 0)])
-def test_only_links_of_ones_own_are_closed(owned: bool, expected: int):  # noqa: FBT001 - a case
+@pytest.mark.parametrize(
+    ("links", "awaited", "expected"),
+    [(OwnLinks, AsyncOwnLinks, 1), (SharedLinks, AsyncSharedLinks, 0)],
+    ids=["own", "shared"],
+)
+def test_only_links_of_ones_own_are_closed(links: Any, awaited: Any, expected: int):
     """A client that was passed in stays open."""
     client, observer = Client(None), Observer()
-    ServerRunner(client, owned=owned, observer=observer).close()
+    ServerRunner(links(client), observer).close()
     assert expected == client.closed
-    asyncio.run(AsyncServerRunner(client, owned=owned, observer=observer).close())
+    asyncio.run(AsyncServerRunner(awaited(client), observer).close())
     assert 2 * expected == client.closed
 
 

@@ -131,6 +131,27 @@ def test_a_collection_of_scalars_has_elements(annotation: Any, expected: str | N
     assert expected == (None if elements is None else elements.name)
 
 
+@pytest.mark.parametrize(
+    ("annotation", "expected"),
+    [
+        (float, True),
+        (bool, True),
+        (date | None, True),
+        (UUID, True),
+        (int, False),
+        (str, False),
+        (bytes, False),
+        (Decimal, False),
+        (Colour, False),
+        (list[bool], False),
+    ],
+    ids=repr,
+)
+def test_some_kinds_are_always_short(annotation: Any, expected: bool):  # noqa: FBT001 - a case
+    """An integer or a text may be of any length."""
+    assert expected == read_kind(annotation, CONVERTER).short
+
+
 # --- whether two types agree -----------------------------------------------------------------
 
 

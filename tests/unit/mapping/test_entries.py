@@ -5,12 +5,27 @@ from uuid import UUID
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from redmapper import Field, Key, Lookup, Mapper, MapperRegistry, Ordered, Unique
+from redmapper import (
+    Field,
+    Key,
+    Lookup,
+    Mapper,
+    MapperRegistry,
+    Ordered,
+    Unique,
+    ValueRefused,
+)
 from redmapper.mapping.entries import key_tail, ordered_value
-from redmapper.mapping.ordering import descending, order_int, order_text
+from redmapper.mapping.ordering import (
+    KEY_DIGITS,
+    descending,
+    key_tail_int,
+    order_int,
+    order_text,
+)
 from redmapper.mapping.scalars import scalar_for
 
 
@@ -55,6 +70,40 @@ def values(index: str, **attributes: Any) -> tuple[bytes, ...]:
 def test_a_unique_has_one_value():
     """Of the value as its norm makes it."""
     assert (b"ann\0\1",) == values("unique", name="Ann")
+
+
+@pytest.mark.parametrize("index", ["unique", "pair", "nulls", "lookup", "ordered", "down"])
+@pytest.mark.parametrize(
+    "attributes",
+    [{}, {"name": "Ann"}, {"age": 7}, {"name": "Ann", "age": 7}, {"name": "ann", "age": -7}],
+    ids=repr,
+)
+def test_the_one_value_is_the_only_one(index: str, attributes: dict[str, Any]):
+    """Or None, where there is none."""
+    record = MAPPED.encode(User(**attributes), b"7")
+    one = MAPPED.indexes[index].one(record)
+    assert values(index, **attributes) == (() if one is None else (one,))
+
+
+@pytest.mark.parametrize("index", ["tagged", "tagged_by_age"])
+def test_an_index_over_a_collection_has_not_one_value(index: str):
+    """Whoever asks for it has not looked."""
+    with pytest.raises(TypeError, match="an index over a collection has not one value"):
+        MAPPED.indexes[index].one({})
+
+
+@pytest.mark.parametrize(
+    ("record", "expected"),
+    [
+        ({b"name": b"Ann", b"~name": b"ann"}, b"ann\0\1"),
+        ({b"name": b"ann"}, b"ann\0\1"),
+        ({}, None),
+    ],
+    ids=["shadow", "the same", "none"],
+)
+def test_a_value_comes_from_the_stored_bytes(record: dict[bytes, bytes], expected: bytes | None):
+    """Those of the norm, where they differ."""
+    assert expected == MAPPED.indexes["unique"].one(record)
 
 
 def test_none_exempts_from_a_unique():
@@ -121,6 +170,24 @@ def test_different_tuples_never_have_one_value(first: tuple[str, int], second: t
     seconds = values("pair", name=second[0], age=second[1])
     same = (first[0].casefold(), first[1]) == (second[0].casefold(), second[1])
     assert same == (firsts == seconds)
+
+
+@given(st.integers(1 - 10**110, 10**110 - 1))
+@example(0)
+@example(9)
+@example(10)
+@example(-1)
+@example(10**110 - 1)
+@example(1 - 10**110)
+def test_the_tail_of_an_integer_is_made_of_its_digits(key: int):
+    """Without reading them as a number."""
+    assert key_tail_int(key) == key_tail(scalar_for(int))(b"%d" % key)
+
+
+def test_the_tail_of_an_integer_has_a_limit():
+    """That of a key."""
+    with pytest.raises(ValueRefused, match="at most 110 digits"):
+        key_tail(scalar_for(int))(b"1" + b"0" * KEY_DIGITS)
 
 
 def test_only_a_scalar_has_an_order():

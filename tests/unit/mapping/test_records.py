@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 import attr
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from redmapper import (
@@ -29,7 +29,8 @@ from redmapper import (
     ValueRefused,
 )
 from redmapper.mapping.columns import Record
-from redmapper.mapping.mapped import MappedClass, overlaid
+from redmapper.mapping.mapped import MappedClass, differences, overlaid
+from redmapper.mapping.records import compare_by_column
 
 LONG = 5_000
 """More digits than Python by default reads and writes."""
@@ -64,13 +65,13 @@ SOURCE = """\
 def encode(entity):
     record = {}
     value = entity.name
-    record[b'name'] = value.encode() if type(value) is str else encode_name(value)
+    record[b'name'] = (value.encode() if type(value) is str else encode_name(value))
     value = entity.age
     if value is not None:
-        record[b'age'] = b'%d' % value if type(value) is int else encode_age(value)
+        record[b'age'] = (b'%d' % value if type(value) is int else encode_age(value))
     value = entity.level
     if value is not None:
-        record[b'level'] = b'%d' % value if type(value) is int else encode_level(value)
+        record[b'level'] = (b'%d' % value if type(value) is int else encode_level(value))
     else: record[b'!level'] = b''
     value = entity.tags
     record[b'tags'] = check_tags(value)
@@ -593,6 +594,60 @@ def test_an_integer_of_any_length_comes_back():
 
 
 @pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        (10**LONG + 1, {}),
+        (10**LONG, {b"number": hex(10**LONG).encode()}),
+        (7, {b"number": b"7"}),
+    ],
+    ids=["the same", "another", "a short one"],
+)
+def test_an_integer_of_any_length_is_compared(now: int, expected: dict[bytes, bytes]):
+    """As its stored bytes, which are no decimal digits."""
+    loaded = EVERYTHING.construct(EVERYTHING.encode(Everything(number=10**LONG + 1)), b"7")
+    snapshot = EVERYTHING.snapshot(loaded)
+    loaded.number = now
+    assert expected == EVERYTHING.compare(loaded, snapshot, b"7")
+
+
+def test_an_integer_that_becomes_long_is_compared():
+    """It was short when it was loaded."""
+    loaded = EVERYTHING.construct(EVERYTHING.encode(Everything(number=7)), b"7")
+    snapshot = EVERYTHING.snapshot(loaded)
+    loaded.number = 10**LONG
+    expected = {b"number": hex(10**LONG).encode()}
+    assert expected == EVERYTHING.compare(loaded, snapshot, b"7")
+
+
+def test_a_changed_key_is_found_beside_an_integer_of_any_length():
+    """Whatever way the comparison takes."""
+    loaded = EVERYTHING.construct(EVERYTHING.encode(Everything()), b"7000")
+    snapshot = EVERYTHING.snapshot(loaded)
+    loaded.id, loaded.number = 8_000, 10**LONG
+    assert {b"id", b"number"} == EVERYTHING.compare(loaded, snapshot, b"7000").keys()
+
+
+@given(entities, entities)
+def test_fields_are_compared_one_by_one_as_they_are_together(first: Everything, second: Everything):
+    """Which is done where the short cuts of the generated code do not do."""
+    loaded = EVERYTHING.construct(EVERYTHING.encode(first), b"7")
+    snapshot = EVERYTHING.snapshot(loaded)
+    for name, value in attributes_of(second).items():
+        setattr(loaded, name, value)
+    changes = EVERYTHING.codec.compare(loaded, snapshot)
+    assert changes == compare_by_column(EVERYTHING.attributes, loaded, snapshot)
+
+
+def test_a_surrogate_is_refused_when_it_is_compared():
+    """By the path to it, as when it is encoded."""
+    loaded = EVERYTHING.construct(EVERYTHING.encode(Everything()), b"7")
+    snapshot = EVERYTHING.snapshot(loaded)
+    loaded.text = "\ud800"
+    with pytest.raises(ValueRefused, match=r"^Everything\(7\)\.text: "):
+        EVERYTHING.compare(loaded, snapshot, b"7")
+
+
+@pytest.mark.parametrize(
     ("name", "value", "stored"),
     [("number", True, b"1"), ("number", Level.HIGH, b"10"), ("real", 3, b"3.0")],
     ids=["bool", "IntEnum", "int"],
@@ -949,7 +1004,159 @@ def test_nan_in_a_field_without_an_index_is_stored():
     assert math.isnan(mapped.construct(record, b"7").score)
 
 
+@pytest.mark.parametrize(
+    ("mapped", "expected"),
+    [
+        (mapped_of(Person), False),
+        (mapped_of(Person, name=Field[str]()), False),
+        (mapped_of(Person, name=Field[str](norm=str.casefold)), True),
+        (mapped_of(Person, odd=Computed[str](lambda person: person.name)), True),
+        (PERSON, True),
+    ],
+    ids=["nothing", "field", "norm", "computed", "all"],
+)
+def test_a_mapper_derives_or_does_not(mapped: MappedClass, expected: bool):  # noqa: FBT001 - a case
+    """Values beside its attributes."""
+    assert expected == mapped.derives
+
+
+def test_a_mapper_that_must_look_for_nan_derives():
+    """Before the value is written, which an index could not place."""
+    score = Field[float]()
+    mapped = mapped_of(Person, score=score, by_score=Ordered(score))
+    assert mapped.derives
+
+
+@pytest.mark.parametrize(
+    ("options", "body", "expected"),
+    [
+        (None, {}, True),
+        ({"conflict": "fields"}, {}, False),
+        ({"conflict": "overwrite"}, {}, False),
+        (None, {"name": Field[str](norm=str.casefold)}, False),
+    ],
+    ids=["version", "fields", "overwrite", "norm"],
+)
+def test_a_change_is_plain_or_is_not(options: Any, body: Any, expected: bool):  # noqa: FBT001 - a case
+    """It is where it is written as it is, and the version checks it."""
+    assert expected == mapped_of(Person, options, **body).plain
+
+
+def test_every_column_is_one_of_an_attribute_or_computed():
+    """Each once; the key has its own place."""
+    expected = ["name", "score", "scores", "email", "initial"]
+    assert expected == [column.name for column in PERSON.every_column]
+
+
+def test_the_key_stands_beside_the_fields():
+    """Encoded apart, since a sequence may give it later."""
+    person = Person("Ann", id=7)
+    assert PERSON.encode(person, b"7") == {**PERSON.encode_fields(person, b"7"), b"id": b"7"}
+    assert PERSON.encode(person) == PERSON.encode_fields(person, None)
+
+
+def test_a_refused_field_names_its_entity():
+    """By the key, which is not encoded."""
+    with pytest.raises(ValueRefused, match=r"^Person\(7\)\.score: NaN"):
+        PERSON.encode_fields(Person("Ann", score=math.nan), b"7")
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, {b"a": b"1", b"b": b"2"}),
+        ({b"a": b"3"}, {b"a": b"3", b"b": b"2"}),
+        ({b"c": b"3"}, {b"a": b"1", b"b": b"2", b"c": b"3"}),
+        ({b"a": None}, {b"b": b"2"}),
+        ({b"c": None}, {b"a": b"1", b"b": b"2"}),
+    ],
+    ids=repr,
+)
+def test_changes_are_laid_over_a_record(changes: dict[bytes, bytes | None], expected: Record):
+    """None removes a field; the record below stays as it is."""
+    base = {b"a": b"1", b"b": b"2"}
+    assert expected == overlaid(base, changes)
+    assert {b"a": b"1", b"b": b"2"} == base
+
+
+some_records = st.dictionaries(st.sampled_from([b"a", b"b", b"@"]), st.sampled_from([b"", b"1"]))
+
+
+@given(some_records, some_records)
+def test_differences_laid_over_a_record_are_the_other(base: Record, record: Record):
+    """And there are no more than it takes."""
+    changes = differences(base, record)
+    assert record == overlaid(base, changes)
+    assert {name for name in base | record if base.get(name) != record.get(name)} == set(changes)
+
+
 # --- keys ------------------------------------------------------------------------------------
+
+
+def loaded_person(key: int) -> Person:
+    """One with a key that is no small integer, of which there is but one object."""
+    return PERSON.construct(PERSON.encode(Person("Ann")), b"%d" % key)
+
+
+def test_a_snapshot_begins_with_the_key():
+    """As it is: it can not change in place."""
+    person = loaded_person(7_000)
+    assert person.id is PERSON.snapshot(person)[0]
+
+
+def test_a_changed_key_is_found():
+    """Under its own stored name."""
+    person = loaded_person(7_000)
+    snapshot = PERSON.snapshot(person)
+    person.id = 8_000
+    assert {b"id": b"8000"} == PERSON.compare(person, snapshot, b"7000")
+
+
+def test_an_equal_key_in_another_object_is_no_change():
+    """What is stored alike is equal."""
+    person = loaded_person(7_000)
+    snapshot = PERSON.snapshot(person)
+    person.id = int("7000")
+    assert person.id is not snapshot[0]
+    assert {} == PERSON.compare(person, snapshot, b"7000")
+
+
+def test_a_key_knows_the_name_of_its_field():
+    """As it is stored."""
+    assert b"id" == PERSON.key.stored
+
+
+@given(st.integers(1 - 10**110, 10**110 - 1))
+@example(10**18)
+@example(10**18 - 1)
+@example(-(10**18))
+def test_an_integer_key_is_its_digits(key: int):
+    """However many there are."""
+    assert str(key).encode() == PERSON.encode_key(key)
+    assert key == PERSON.decode_key(PERSON.encode_key(key))
+
+
+@pytest.mark.parametrize("key", [True, 7.0, None], ids=repr)
+def test_what_only_equals_an_integer_is_taken_or_refused_as_before(key: object):
+    """A bool is its int; a float is none."""
+    if key is True:
+        assert b"1" == PERSON.encode_key(key)
+        return
+    with pytest.raises(ValueRefused, match=r"^Person key: .* int expected"):
+        PERSON.encode_key(key)
+
+
+class Rank(IntEnum):
+    """A key that is an integer, and more."""
+
+    FIRST = 1
+
+
+def test_a_key_is_decoded_as_its_own_type():
+    """The function for it is found once."""
+    mapped = mapped_of(attrs.make_class("Ranked", {"id": attr_of(Rank)}), id=Key[Rank]())
+    assert mapped.decode_key(b"1") is Rank.FIRST
+    assert mapped.decode_key is mapped.decode_key
 
 
 def test_a_key_of_another_type_is_refused():

@@ -416,6 +416,32 @@ def test_none_and_width_are_those_of_order(drawn: tuple[Scalar, Any]) -> None:
         assert scalar.none.endswith(ordering.END)
 
 
+@given(ANY_VALUE)
+@example((kind_of(str), "a\0b"))
+@example((kind_of(int), 255))
+@example((kind_of(int), 256))
+@example((kind_of(int), -1))
+@example((kind_of(int), 10**5000))
+@example((kind_of(float), -0.0))
+@example((kind_of(Decimal), Decimal("-0.00")))
+def test_a_stored_value_is_ordered_as_the_value_is(drawn: tuple[Scalar, Any]) -> None:
+    """Indexes are made from the stored bytes."""
+    scalar, value = drawn
+
+    assert scalar.order(value) == scalar.order_stored(scalar.encode(value))
+
+
+def test_a_stored_value_is_ordered_after_its_member_has_gone() -> None:
+    """The entry that it was put in for is found again."""
+    assert kind_of(str).order("green") == kind_of(Colour).order_stored(b"green")
+
+
+@given(VALUES[float] | VALUES[date] | VALUES[datetime] | VALUES[time] | VALUES[UUID])
+def test_kinds_of_a_fixed_width_are_stored_in_a_few_bytes(value: Any) -> None:
+    """So none of their values is ever cut into pieces."""
+    assert len(kind_of(type(value)).encode(value)) < 64
+
+
 @pytest.mark.parametrize("kind", sorted(VALUES, key=repr))
 def test_a_key_of_fixed_width_can_stand_raw(kind: type) -> None:
     """The stored bytes of a "fixed" kind are equally long, and in the order of the values."""

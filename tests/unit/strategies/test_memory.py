@@ -76,7 +76,7 @@ def record(key: int, version: bytes = b"v", **attributes: Any) -> dict[bytes, by
 
 def insert(key: int, mapped: MappedClass = MAPPED, **attributes: Any) -> EntityWrite:
     """A new user."""
-    return EntityWrite(mapped, b"%d" % key, Absent(), None, record(key, **attributes))
+    return EntityWrite.of(mapped, b"%d" % key, Absent(), None, record(key, **attributes))
 
 
 @pytest.fixture
@@ -148,15 +148,15 @@ def test_what_was_written_is_a_copy(bound: Any):
     [
         (insert(1, name="x"), Refusal(0, "exists", record(1, age=1))),
         (
-            EntityWrite(MAPPED, b"1", AtVersion(b"u"), record(1), None),
+            EntityWrite.of(MAPPED, b"1", AtVersion(b"u"), record(1), None),
             Refusal(0, "changed", record(1, age=1)),
         ),
-        (EntityWrite(MAPPED, b"9", AtVersion(b"v"), record(9), None), Refusal(0, "gone")),
+        (EntityWrite.of(MAPPED, b"9", AtVersion(b"v"), record(9), None), Refusal(0, "gone")),
         (
-            EntityWrite(MAPPED, b"1", AtFields(((b"age", b"5"),)), record(1), record(1)),
+            EntityWrite.of(MAPPED, b"1", AtFields(((b"age", b"5"),)), record(1), record(1)),
             Refusal(0, "changed", record(1, age=1)),
         ),
-        (EntityWrite(MAPPED, b"9", AtFields(()), record(9), record(9)), Refusal(0, "gone")),
+        (EntityWrite.of(MAPPED, b"9", AtFields(()), record(9), record(9)), Refusal(0, "gone")),
     ],
     ids=["exists", "version", "gone", "fields", "fields gone"],
 )
@@ -183,15 +183,15 @@ def test_every_refusal_is_reported_and_nothing_written(bound: Any):
 def test_fields_that_are_not_written_stay(bound: Any):
     """As on a server: what is written is the difference."""
     base = record(1, age=1)
-    elsewhere = EntityWrite(MAPPED, b"1", AtVersion(b"v"), base, base | {b"unknown": b"x"})
-    mine = EntityWrite(MAPPED, b"1", AtVersion(b"v"), base, record(1, b"w"))
+    elsewhere = EntityWrite.of(MAPPED, b"1", AtVersion(b"v"), base, base | {b"unknown": b"x"})
+    mine = EntityWrite.of(MAPPED, b"1", AtVersion(b"v"), base, record(1, b"w"))
     assert () == committed(bound, elsewhere) + committed(bound, mine)
     assert record(1, b"w") | {b"unknown": b"x"} == stored(bound)[b"1"]
 
 
 def test_a_deletion_frees_its_values(bound: Any):
     """For somebody else."""
-    delete = EntityWrite(MAPPED, b"1", AtVersion(b"v"), record(1, age=1), None)
+    delete = EntityWrite.of(MAPPED, b"1", AtVersion(b"v"), record(1, age=1), None)
     assert () == committed(bound, delete)
     assert () == committed(bound, insert(3, name="1"))
 
@@ -228,6 +228,6 @@ def test_a_mapper_with_other_indexes_is_refused(strategy: MemoryIndexStrategy, b
     with pytest.raises(SchemaMismatch):
         committed(other, insert(3, mapped))
     for key in (1, 2):
-        delete = EntityWrite(MAPPED, b"%d" % key, AtVersion(b"v"), record(key, age=key), None)
+        delete = EntityWrite.of(MAPPED, b"%d" % key, AtVersion(b"v"), record(key, age=key), None)
         committed(bound, delete)
     assert () == committed(other, insert(3, mapped))

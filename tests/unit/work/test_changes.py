@@ -6,7 +6,13 @@ import attrs
 import pytest
 
 from redmapper import Field, Key, Mapper, MapperRegistry
-from redmapper.work.changes import Hidden, change_of, deletion, differences, is_pending
+from redmapper.work.changes import (
+    Hidden,
+    change_of,
+    deletion,
+    differences_but_version,
+    is_pending,
+)
 from redmapper.work.identity import Tracked
 
 
@@ -130,4 +136,4 @@ def test_differences_lead_from_one_record_to_the_other(
     base: dict[bytes, bytes], record: dict[bytes, bytes], expected: dict[bytes, bytes | None]
 ):
     """The version aside."""
-    assert expected == differences(base, record)
+    assert expected == differences_but_version(base, record)

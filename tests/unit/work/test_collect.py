@@ -6,12 +6,15 @@ from typing import Any
 
 import attrs
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from redmapper import Computed, Field, Key, Lookup, Mapper, MapperRegistry, Ordered
 from redmapper.mapping.columns import Record
 from redmapper.mapping.mapped import MappedClass
-from redmapper.work.collect import Pending, write_of
-from redmapper.work.identity import Tracked
+from redmapper.work.collect import Pending, is_blind, write_of
+from redmapper.work.flush import Flush
+from redmapper.work.identity import IdentityMap, Tracked
 from redmapper.work.plan import Absent, AtFields, AtVersion, EntityWrite
 
 
@@ -63,9 +66,21 @@ def loaded(mapped: MappedClass, **changes: Any) -> Tracked:
 
 
 def written(tracked: Tracked, over: Record | None = None) -> EntityWrite | None:
-    """Its write; where it is blind, over that record."""
-    pending = Pending(tracked.mapped, b"7", tracked)
-    return write_of(pending, {pending.place: over}, NEW)
+    """Its write, as a commit makes it; where it is blind, over that record."""
+    found = pending_of(tracked)
+    return write_of(found[0], {found[0].place: over}, NEW) if found else None
+
+
+def pending_of(tracked: Tracked) -> list[Pending]:
+    """What a commit would look at."""
+    table = IdentityMap()
+    table.track(tracked)
+    return Flush(None, table)._pending()
+
+
+def removed(write: EntityWrite) -> list[bytes]:
+    """The fields that go."""
+    return [name for name, value in write.changes.items() if value is None]
 
 
 # --- conflict="version" ----------------------------------------------------------------------
@@ -79,7 +94,7 @@ def test_an_untouched_object_is_not_written():
 def test_a_change_is_written_over_the_loaded_version():
     """With a new one."""
     tracked = loaded(PLAIN, age=31)
-    expected = EntityWrite(
+    expected = EntityWrite.of(
         PLAIN, b"7", AtVersion(OLD), tracked.base, stored(PLAIN, age=31) | {b"@": NEW}
     )
     assert expected == written(tracked)
@@ -88,7 +103,7 @@ def test_a_change_is_written_over_the_loaded_version():
 def test_a_new_object_must_be_absent():
     """Its record is whole, with its key."""
     tracked = Tracked(User(), PLAIN, b"7")
-    expected = EntityWrite(PLAIN, b"7", Absent(), None, stored(PLAIN) | {b"@": NEW})
+    expected = EntityWrite.of(PLAIN, b"7", Absent(), None, stored(PLAIN) | {b"@": NEW})
     assert expected == written(tracked)
 
 
@@ -96,7 +111,7 @@ def test_a_deletion_expects_the_loaded_version():
     """And writes no field, whatever was changed before."""
     tracked = loaded(PLAIN, age=31)
     tracked.deleted = True
-    expected = EntityWrite(PLAIN, b"7", AtVersion(OLD), tracked.base, None)
+    expected = EntityWrite.of(PLAIN, b"7", AtVersion(OLD), tracked.base, None)
     assert expected == written(tracked)
 
 
@@ -108,7 +123,7 @@ def test_fields_of_another_mapper_survive():
     write = written(tracked)
     assert write is not None
     assert write.record is not None
-    assert (b"x", []) == (write.record[b"unknown"], write.removed)
+    assert (b"x", []) == (write.record[b"unknown"], removed(write))
 
 
 def test_what_took_the_place_of_another_expects_its_version():
@@ -116,7 +131,7 @@ def test_what_took_the_place_of_another_expects_its_version():
     base = stored(PLAIN) | {b"unknown": b"x"}
     write = written(Tracked(User(age=1), PLAIN, b"7", base))
     assert write is not None
-    assert (AtVersion(OLD), [b"unknown"]) == (write.check, write.removed)
+    assert (AtVersion(OLD), [b"unknown"]) == (write.check, removed(write))
 
 
 # --- put, and deletions by key ---------------------------------------------------------------
@@ -140,7 +155,7 @@ def test_a_put_over_a_record_replaces_it():
     over = stored(PLAIN, age=1) | {b"unknown": b"x"}
     write = written(put(), over)
     assert write is not None
-    assert (AtVersion(OLD), over, [b"unknown"]) == (write.check, write.base, write.removed)
+    assert (AtVersion(OLD), over, [b"unknown"]) == (write.check, write.base, removed(write))
 
 
 def test_a_put_over_its_equal_writes_nothing():
@@ -166,7 +181,7 @@ def test_a_deletion_by_key_expects_what_was_read():
     """And is nothing where nothing is."""
     pending = Pending(PLAIN, b"7")
     over = stored(PLAIN)
-    expected = EntityWrite(PLAIN, b"7", AtVersion(OLD), over, None)
+    expected = EntityWrite.of(PLAIN, b"7", AtVersion(OLD), over, None)
     assert expected == write_of(pending, {pending.place: over}, NEW)
     assert write_of(pending, {pending.place: None}, NEW) is None
 
@@ -174,7 +189,6 @@ def test_a_deletion_by_key_expects_what_was_read():
 @pytest.mark.parametrize(
     ("tracked", "expected"),
     [
-        (None, True),
         (put(), True),
         (put(version="v"), True),
         (Tracked(User(), PLAIN, b"7"), False),
@@ -182,16 +196,129 @@ def test_a_deletion_by_key_expects_what_was_read():
         (loaded(mapped_with("fields")), False),
         (loaded(mapped_with("overwrite")), True),
         (Tracked(User(), mapped_with("overwrite"), b"7"), False),
+        (Tracked(User(), PLAIN, None, over_any=True), False),
     ],
-    ids=["key", "put", "version", "new", "loaded", "fields", "overwrite", "new overwrite"],
+    ids=["put", "version", "new", "loaded", "fields", "overwrite", "new overwrite", "no key"],
 )
 def test_what_is_written_over_anything_is_read_before(
-    tracked: Tracked | None,
+    tracked: Tracked,
     expected: bool,  # noqa: FBT001 - a case
 ):
     """Its entries are changed by difference to what stands there."""
-    mapped = PLAIN if tracked is None else tracked.mapped
-    assert expected == Pending(mapped, b"7", tracked).blind
+    assert expected == is_blind(tracked)
+
+
+def test_a_deletion_by_key_is_written_over_anything():
+    """Nobody has loaded what stands there."""
+    assert Pending(PLAIN, b"7").blind
+
+
+# --- what changes ----------------------------------------------------------------------------
+
+
+@attrs.define
+class Levelled:
+    """An entity with a default that is not None, where None is said by a field of its own."""
+
+    name: str = "Ann"
+    email: str | None = None
+    level: int | None = 1
+    tags: list[str] = attrs.field(factory=list)
+    id: int | None = 7
+
+
+def levelled(conflict: str) -> MappedClass:
+    """Its mapper with a policy."""
+    namespace = {"id": Key[int]()}
+    mapper = types.new_class(
+        "Levels", (Mapper[Levelled],), {"conflict": conflict}, lambda said: said.update(namespace)
+    )
+    return MapperRegistry(mapper).mapped(Levelled)
+
+
+LEVELLED = {conflict: levelled(conflict) for conflict in ("version", "fields", "overwrite")}
+levels = st.builds(
+    Levelled,
+    st.sampled_from(["Ann", "Bob"]),
+    st.sampled_from([None, "a", "b"]),
+    st.sampled_from([None, 1, 2]),
+    st.lists(st.sampled_from(["x", "y"]), max_size=2),
+)
+
+
+def level_write(mapped: MappedClass, before: Levelled, after: Levelled) -> EntityWrite | None:
+    """The write of one that was loaded as `before` and has become `after`."""
+    base = mapped.encode(before, b"7") | {b"@": OLD}
+    found = mapped.construct(base, b"7")
+    tracked = Tracked(found, mapped, b"7", base, mapped.snapshot(found))
+    for name in ("name", "email", "level", "tags"):
+        setattr(found, name, getattr(after, name))
+    return written(tracked, base)
+
+
+@pytest.mark.parametrize("conflict", LEVELLED)
+@given(before=levels, after=levels)
+@example(before=Levelled(level=2), after=Levelled(level=3))
+def test_changes_are_what_differs_from_the_base(conflict: str, before: Levelled, after: Levelled):
+    """The version among them; whatever the policy is."""
+    write = level_write(LEVELLED[conflict], before, after)
+    assert (before == after) == (write is None)
+    if write is not None:
+        mapped, key, check, base, record, _ = write
+        assert EntityWrite.of(mapped, key, check, base, record) == write
+
+
+GENERAL = levelled("version")
+object.__setattr__(GENERAL, "plain", False)
+
+
+@given(before=levels, after=levels)
+def test_a_plain_change_is_what_the_general_way_makes_of_it(before: Levelled, after: Levelled):
+    """It only takes fewer steps."""
+    general = level_write(GENERAL, before, after)
+    plain = level_write(LEVELLED["version"], before, after)
+    assert (True, False) == (LEVELLED["version"].plain, GENERAL.plain)
+    assert (general and general._replace(mapped=LEVELLED["version"])) == plain
+
+
+def test_an_insert_changes_every_field_but_the_key():
+    """Which is in no change."""
+    write = written(Tracked(User(), PLAIN, b"7"))
+    assert write is not None
+    expected = {b"name": b"Ann", b"email": b"a@x.io", b"age": b"30", b"city": b"", b"@": NEW}
+    assert expected == write.changes
+
+
+def test_a_deletion_changes_no_field():
+    """All of them go."""
+    tracked = loaded(PLAIN)
+    tracked.deleted = True
+    write = written(tracked)
+    assert write is not None
+    assert {} == write.changes
+
+
+def test_what_is_planned_again_begins_anew():
+    """A second plan of the same object is not made of the first one."""
+    (pending,) = pending_of(put())
+    first = write_of(pending, {}, b"first")
+    second = write_of(pending, {pending.place: stored(PLAIN, age=1)}, b"second")
+    assert first is not None
+    assert second is not None
+    assert (b"first", b"second") == (first.changes[b"@"], second.changes[b"@"])
+    assert {b"age": b"30", b"@": b"second"} == second.changes
+
+
+def test_a_number_that_a_sequence_gave_is_the_key_of_the_record():
+    """The object was encoded before it had one."""
+    (pending,) = pending_of(Tracked(User(id=None), PLAIN, None))
+    assert (True, b"") == (pending.waits, pending.key)
+    pending.key = b"12"
+    write = write_of(pending, {}, NEW)
+    assert write is not None
+    assert write.record is not None
+    assert (b"12", b"12") == (write.key, write.record[b"id"])
+    assert b"id" not in write.changes
 
 
 # --- conflict="overwrite" --------------------------------------------------------------------
@@ -203,7 +330,7 @@ def test_overwrite_lays_its_changes_over_what_stands_there():
     over = stored(mapped, age=1, city="there") | {b"@": b"theirs"}
     write = written(loaded(mapped, age=31), over)
     expected = stored(mapped, age=31, city="there") | {b"@": NEW}
-    assert EntityWrite(mapped, b"7", AtVersion(b"theirs"), over, expected) == write
+    assert EntityWrite.of(mapped, b"7", AtVersion(b"theirs"), over, expected) == write
 
 
 def test_overwrite_computes_from_the_mixture():
@@ -220,7 +347,7 @@ def test_overwrite_writes_what_is_gone_anew():
     """The last one wins."""
     mapped = mapped_with("overwrite")
     write = written(loaded(mapped, age=31), None)
-    expected = EntityWrite(mapped, b"7", Absent(), None, stored(mapped, age=31) | {b"@": NEW})
+    expected = EntityWrite.of(mapped, b"7", Absent(), None, stored(mapped, age=31) | {b"@": NEW})
     assert expected == write
 
 

@@ -161,6 +161,23 @@ def test_leaving_restores_a_blind_deletion(table: IdentityMap):
     assert {("User", b"7"): MAPPED} == table.blind
 
 
+def test_what_was_loaded_is_entered(table: IdentityMap):
+    """By itself, and by its key."""
+    tracked = loaded()
+    table.load(tracked, b"7")
+    assert (tracked, tracked) == (table.of(tracked.obj), table.at(MAPPED, b"7"))
+
+
+def test_a_table_says_whether_it_knows_any(table: IdentityMap):
+    """An object, or a deletion by key."""
+    assert not table.knows_any
+    table.blind["User", b"7"] = MAPPED
+    assert table.knows_any
+    table.clear()
+    table.load(loaded(), b"7")
+    assert table.knows_any
+
+
 def test_an_object_that_comes_back_is_not_superseded(table: IdentityMap):
     """Changing it is no loss any more."""
     tracked = new()
@@ -191,3 +208,31 @@ def test_a_tracked_object_has_a_title(key: bytes | None, assigned: bytes | None,
 def test_the_version_is_that_of_what_was_loaded():
     """A new object has none."""
     assert (b"v", b"") == (loaded().version, new().version)
+
+
+def test_what_was_written_is_loaded_from_then_on():
+    """From the record that was written; nothing of what was meant remains."""
+    tracked = Tracked(
+        User("Ann", 7),
+        MAPPED,
+        b"7",
+        {b"name": b"", b"@": b"v"},
+        over_any=True,
+        over_version="v",
+        newer={b"@": b"u"},
+        displaced=loaded(),
+        displaced_blind=True,
+    )
+    record = {b"name": b"Ann", b"@": b"w"}
+    tracked.settle(record)
+    expected = Tracked(tracked.obj, MAPPED, b"7", record, MAPPED.snapshot(tracked.obj))
+    assert attrs.asdict(expected, recurse=False) == attrs.asdict(tracked, recurse=False)
+
+
+def test_what_was_written_is_clean():
+    """Its snapshot is of the object as it is now."""
+    tracked = loaded()
+    tracked.obj.name = "Ann"
+    tracked.settle({b"name": b"Ann", b"@": b"w"})
+    assert tracked.snapshot is not None
+    assert {} == MAPPED.compare(tracked.obj, tracked.snapshot, b"7")

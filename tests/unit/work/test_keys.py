@@ -199,7 +199,7 @@ def inserted(
     """A user that is about to be written under a key."""
     encoded = b"%d" % key
     tracked = Tracked(User(id=key), USERS, encoded, assigned=assigned)
-    return Pending(USERS, encoded, tracked), EntityWrite(USERS, encoded, Absent(), base, {})
+    return Pending(USERS, encoded, tracked), EntityWrite.of(USERS, encoded, Absent(), base, {})
 
 
 def test_the_greatest_key_given_by_hand_moves_the_sequence(maker: KeyMaker):
@@ -226,7 +226,7 @@ def test_other_keys_do_not_move_the_sequence(maker: KeyMaker, written: Any):
 def test_a_key_that_no_sequence_makes_does_not_move_one(maker: KeyMaker):
     """There is none to move."""
     mapped = keyed(int, new=lambda: 5)
-    write = EntityWrite(mapped, b"7", Absent(), None, {})
+    write = EntityWrite.of(mapped, b"7", Absent(), None, {})
     tracked = Tracked(mapped.domain(7), mapped, b"7")
     assert () == maker.given([(Pending(mapped, b"7", tracked), write)])
 

@@ -62,7 +62,7 @@ def record(key: int, **attributes: Any) -> Record:
 
 def write(key: int, before: dict[str, Any] | None, after: dict[str, Any] | None) -> EntityWrite:
     """A user from some attributes (None: it is new) to others (None: it goes)."""
-    return EntityWrite(
+    return EntityWrite.of(
         MAPPED,
         b"%d" % key,
         Absent() if before is None else AtVersion(b"v"),
@@ -195,16 +195,20 @@ def test_only_changed_fields_are_written():
     """And those that are no more are removed; the rest is not spoken of."""
     base = record(1, email="A", age=1) | {b"unknown": b"x"}
     changed = record(1, email="b", first="F") | {b"unknown": b"x", b"@": b"w"}
-    update = EntityWrite(MAPPED, b"1", AtVersion(b"v"), base, changed)
+    update = EntityWrite.of(MAPPED, b"1", AtVersion(b"v"), base, changed)
     written = {b"email": b"b", b"first": b"F", b"=initials": b"F", b"@": b"w"}
-    assert written == update.written
-    assert {b"age", b"~email"} == set(update.removed)
+    assert written | {b"age": None, b"~email": None} == update.changes
 
 
 def test_an_insert_writes_everything():
-    """And removes nothing."""
+    """And removes nothing; the key is in no change."""
     insert = write(1, None, {"age": 1})
-    assert (insert.record, []) == (insert.written, insert.removed)
+    assert insert.record == {**insert.changes, b"id": b"1"}
+
+
+def test_a_deletion_writes_nothing():
+    """All goes."""
+    assert {} == write(1, {"age": 1}, None).changes
 
 
 # --- the check of conflict="fields" ----------------------------------------------------------

@@ -69,14 +69,14 @@ def update(base: User, mine: User | None) -> tuple[Pending, EntityWrite]:
     key = b"%d" % (base.id or 0)
     tracked = Tracked(mine or base, MAPPED, key, record(base))
     after = None if mine is None else record(mine, b"w")
-    write = EntityWrite(MAPPED, key, AtVersion(b"v"), record(base), after)
+    write = EntityWrite.of(MAPPED, key, AtVersion(b"v"), record(base), after)
     return Pending(MAPPED, key, tracked), write
 
 
 def insert(user: User) -> tuple[Pending, EntityWrite]:
     """An insert."""
     key = b"%d" % (user.id or 0)
-    write = EntityWrite(MAPPED, key, Absent(), None, record(user, b"w"))
+    write = EntityWrite.of(MAPPED, key, Absent(), None, record(user, b"w"))
     return Pending(MAPPED, key, Tracked(user, MAPPED, key)), write
 
 
@@ -87,7 +87,7 @@ def claim(index: str, position: int = 0) -> Claim:
 
 def error_of(refusal: Refusal, *writes: tuple[Pending, EntityWrite]) -> Any:
     """The error for one refusal."""
-    return refused([refusal], dict(enumerate(writes)))
+    return refused([refusal], writes)
 
 
 # --- one error a kind ------------------------------------------------------------------------
@@ -139,7 +139,7 @@ def test_a_stale_deletion_would_have_written_nothing():
 
 def test_a_stale_deletion_by_key_has_no_object():
     """Nobody loaded it."""
-    write = EntityWrite(MAPPED, b"7", AtVersion(b"v"), record(ANN), None)
+    write = EntityWrite.of(MAPPED, b"7", AtVersion(b"v"), record(ANN), None)
     error = error_of(Refusal(0, "changed", record(ANN, b"t")), (Pending(MAPPED, b"7"), write))
     assert (None, None) == (error.obj, error.base)
 
@@ -199,7 +199,7 @@ def test_a_strategy_says_what_is_taken_and_by_whom(refusal: Refusal):
 
 def test_every_violation_is_reported():
     """The one that is raised is the first of them; each holds them all."""
-    writes = dict(enumerate([insert(ANN), update(attrs.evolve(ANN, id=8), ANN)]))
+    writes = [insert(ANN), update(attrs.evolve(ANN, id=8), ANN)]
     refusals = [
         Refusal(0, "exists", record(ANN)),
         Refusal(1, "gone"),
@@ -224,7 +224,7 @@ def test_an_entity_is_not_told_that_it_has_its_own_values():
 def test_two_objects_that_claim_one_value():
     """Each that can not have it is told who has."""
     bob, cid = attrs.evolve(ANN, name="Bob", id=8), attrs.evolve(ANN, name="Cid", id=9)
-    writes = dict(enumerate([insert(ANN), insert(bob), insert(cid)]))
+    writes = [insert(ANN), insert(bob), insert(cid)]
     first = claim("by_email", 0)
     doubles = [DoubleClaim(claim("by_email", at), first) for at in (1, 2)]
     error = double_claims(doubles, writes)

@@ -38,6 +38,8 @@ from redmapper import (
     UnitOfWork,
     ValueRefused,
 )
+from redmapper.testing import drive
+from redmapper.work.unit import UnitBase
 
 
 @attrs.define
@@ -967,6 +969,36 @@ def test_an_explicit_unit_does_not_warn_of_nothing(store: Store):
         unit.commit()
 
 
+def _readings(store: Store, unit: UnitBase) -> list[Any]:
+    """One after the other, on a unit for readings without a unit."""
+    asked = store.query(Users)._asked
+    return [
+        drive(flow).result
+        for flow in (
+            unit._reading.get(User, 1),
+            unit._reading.get_many(User, [1, 2, 3]),
+            unit._reading.get_by(Users.by_email, "ann@x"),
+            unit._reading.find(asked),
+        )
+    ]
+
+
+def test_a_reading_without_a_unit_keeps_nothing(store: Store):
+    """Each one makes its objects anew."""
+    unit = store._door
+    one, (ann, bob, nobody), owner, found = _readings(store, unit)
+    assert [ann, bob, ann, ann, None] == [one, found[1], owner, found[0], nobody]
+    assert 4 == len({id(each) for each in (one, ann, owner, found[0])})
+    assert ([], False) == (list(unit._map), unit._map.knows_any)
+
+
+def test_a_key_asked_for_twice_without_a_unit_is_one_object(store: Store, calls: list[str]):
+    """It is read once."""
+    first, second, _ = store.get_many(User, [1, 1, 2])
+    assert first is second
+    assert ["load"] == calls
+
+
 def test_a_unit_is_neither_pickled_nor_copied(uow: UnitOfWork):
     """By name."""
     for attempt in (pickle.dumps, copy.copy, copy.deepcopy):
@@ -1144,6 +1176,16 @@ def test_refresh_loads_anew(store: Store, uow: UnitOfWork):
     assert (User("Anna", "ann@x", 30, ["a"], 1), "clean") == (ann, uow.state(ann))
     ann.age = 32
     uow.commit()
+
+
+def test_refresh_does_not_hide_a_changed_key(uow: UnitOfWork):
+    """It is no attribute that is loaded anew; so the commit still refuses it."""
+    ann = uow.require(User, 1)
+    ann.id = 7_000
+    uow.refresh(ann)
+    ann.age = 31
+    with pytest.raises(KeyChanged, match=r"^the key of User\(1\) was changed to 7000"):
+        uow.commit()
 
 
 def test_refresh_of_what_is_gone(store: Store, uow: UnitOfWork):

@@ -74,10 +74,17 @@ class AsyncOwnLinks:
         """The one that was used last, or a new one."""
         loop = asyncio.get_running_loop()
         if self.loop is not loop:
+            if self.loop is not None:
+                self.client.connection_pool.reset()  # type: ignore[no-untyped-call]
             self.idle, self.loop = deque(), loop
         while self.idle:
             link = self.idle.pop()
-            if await _is_quiet(link):
+            try:
+                quiet = await _is_quiet(link)
+            except BaseException:  # who is cancelled here must not keep it
+                await AsyncSharedLinks(self.client).drop(link)
+                raise
+            if quiet:
                 return link
             await AsyncSharedLinks(self.client).drop(link)
         return await AsyncSharedLinks(self.client).take()

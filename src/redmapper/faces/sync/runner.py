@@ -11,7 +11,15 @@ import attrs
 import redis
 
 from redmapper.errors import ConnectionLost, StoreError
-from redmapper.faces.exchange import PATIENCE, PAUSES, accepted, failure, packed, unknown_script
+from redmapper.faces.exchange import (
+    PATIENCE,
+    PAUSES,
+    accepted,
+    failure,
+    packed,
+    ready_replies,
+    unknown_script,
+)
 from redmapper.faces.observe import Observer
 from redmapper.faces.redis_errors import unresolved
 from redmapper.faces.sync.links import Links
@@ -136,10 +144,16 @@ class ServerRunner:
 def _ask(link: Any, batch: Batch, *, in_full: bool) -> list[Any]:  # noqa: ANN401 - redis-py's connection
     """The replies, an error reply as a value, so that those after it are read too."""
     link.send_packed_command(packed(batch, in_full=in_full))
-    replies, read = [], link.read_response
-    for _ in batch.commands:
+    replies: list[Any] = []
+    missing, ready = len(batch.commands), ready_replies(link)
+    while missing:
         try:
-            replies.append(read(disable_decoding=True))
+            replies.append(link.read_response(disable_decoding=True))
         except redis.ResponseError as error:
             replies.append(error)
+        missing -= 1
+        if missing:
+            came = ready(missing)
+            replies += came
+            missing -= len(came)
     return replies

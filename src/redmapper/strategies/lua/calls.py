@@ -10,7 +10,7 @@ from redmapper.mapping.columns import Record
 from redmapper.mapping.mapped import MappedClass
 from redmapper.strategies.lua.entries import Places, SetEntries
 from redmapper.strategies.lua.foreign import Types, foreign_types
-from redmapper.strategies.lua.layout import cut, cut_field, joined
+from redmapper.strategies.lua.layout import cut, cut_check, joined
 from redmapper.wire import Argument, Reply, Script
 from redmapper.work.plan import (
     Absent,
@@ -78,8 +78,7 @@ def _secret_fields(write: EntityWrite) -> Iterator[Argument]:
 def _secret_checks(checked: EntityWrite | Guard) -> Iterator[Argument]:
     check = checked.check
     fields = check.fields if isinstance(check, AtFields) else ()
-    expected = [each for name, value in fields for each in cut_field(name, value)]
-    yield from _secret_values_of(checked.mapped, expected)
+    yield from _secret_values_of(checked.mapped, cut_check(fields, checked.mapped))
 
 
 def _secret_values_of(

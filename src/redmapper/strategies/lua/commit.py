@@ -22,7 +22,7 @@ from redmapper.mapping.mapped import MappedClass, MappedIndex
 from redmapper.mapping.records import FieldChanges
 from redmapper.strategies.lua.calls import CommitCall
 from redmapper.strategies.lua.entries import Affected, MapperPlaces, Members, Places, SortedEntries
-from redmapper.strategies.lua.layout import cut, cut_field
+from redmapper.strategies.lua.layout import cut, cut_check
 from redmapper.strategies.lua.receipts import LANE_MINUTES
 from redmapper.strategies.lua.scripts import COMMIT
 from redmapper.wire import Argument
@@ -258,7 +258,7 @@ def _say_fields(compiled: Compiled, positions: list[int], first: int) -> None:
     for at, position in enumerate(positions, start=first):
         check = checked[position].check
         fields = check.fields if isinstance(check, AtFields) else ()
-        expected = [each for name, value in fields for each in cut_field(name, value)]
+        expected = cut_check(fields, checked[position].mapped)
         compiled.integers += (at, len(expected))
         compiled.words += [name for name, _ in expected]
         compiled.words += [b"" if value is None else b"=" + value for _, value in expected]

@@ -15,21 +15,27 @@ from redmapper.strategies.lua.layout import cut
 from redmapper.strategies.lua.receipts import LANE_MINUTES
 from redmapper.strategies.lua.scripts import COMMIT_ONE
 from redmapper.wire import Argument
-from redmapper.work.plan import Absent, AtFields, AtVersion, EntityWrite, FlushPlan
+from redmapper.work.plan import Absent, AtVersion, EntityWrite, FlushPlan
 
 MOST = 255
 """Of owners, sets, sorted sets and fields that go: each count is a byte."""
 
-
-def is_one(plan: FlushPlan) -> bool:
-    """Whether a plan may be compiled here."""
-    return len(plan.writes) == 1 and not plan.guards and type(plan.writes[0].check) is not AtFields
+MOST_FIELDS = 2_000
+"""Of one record: Lua's `unpack` fails at 8,000 names and values."""
 
 
 def compile_one(plan: FlushPlan, places: Places, lane: bytes) -> CommitCall | None:
-    """The call for a plan of one write; None where there is too much of something."""
-    write = plan.writes[0]
+    """The call for a plan of one write; None for another, or where there is too much of something.
+
+    The script has one word for a check: a version, or none where the record must be absent.
+    """
+    if len(plan.writes) != 1 or plan.guards:
+        return None
+    (write,) = plan.writes
     mapped, key, check, base, record, changes = write
+    version = check.version if isinstance(check, AtVersion) else b""
+    if not version and not isinstance(check, Absent):
+        return None
     here = places.of(mapped)
     owners = _owners(plan)
     affected = here.affected(tuple(changes)) if base and record else here.all
@@ -38,7 +44,7 @@ def compile_one(plan: FlushPlan, places: Places, lane: bytes) -> CommitCall | No
     fields = cut(changes, base)
     gone = [name for name, value in fields.items() if value is None]
     counts = (len(owners), len(added), len(removed), len(sorted_keys), len(gone))
-    if max(counts) > MOST:
+    if max(counts) > MOST or len(fields) > MOST_FIELDS:
         return None
     keys = [lane, places.keyspace.schema, here.listing, here.records + key]
     keys += [here.uniques[unique] for unique in owners]
@@ -47,7 +53,6 @@ def compile_one(plan: FlushPlan, places: Places, lane: bytes) -> CommitCall | No
     if plan.sequences:
         keys.append(here.sequence)
         number = plan.sequences[0][1]
-    version = check.version if isinstance(check, AtVersion) else b""
     arguments: list[Argument] = [
         LANE_MINUTES,
         mapped.name,

@@ -54,7 +54,7 @@ class SortedEntries:
     def change(self, writes: Writes, tails: list[bytes]) -> tuple[list[bytes], list[bytes]]:
         """Those that only the new record has come, those that only the old one has go."""
         come, go = self.come(writes, tails), self.go(writes, tails)
-        if all(map(operator.ne, come, go)):
+        if all(map(operator.ne, come, go)):  # as where the index is over what has changed
             return come, go
         moved = [pair for pair in zip(come, go, strict=True) if pair[0] != pair[1]]
         return [after for after, _ in moved], [before for _, before in moved]

@@ -11,7 +11,7 @@ The key of an entity is in the name of its Redis key, so the hash does not repea
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from redmapper.mapping.columns import Record
@@ -61,6 +61,21 @@ def _cut(changes: FieldChanges, base: Record) -> FieldChanges:
     return fields
 
 
+def cut_check(
+    fields: Iterable[tuple[bytes, bytes | None]], mapped: MappedClass
+) -> list[tuple[bytes, bytes | None]]:
+    """What some fields of a record must be, as fields of its hash.
+
+    Those that the mapper does not know are as they stand: nobody has joined their pieces.
+    """
+    known = {name for name, _ in _cuttable(mapped)}
+    return [
+        part
+        for name, value in fields
+        for part in (cut_field(name, value) if name in known else [(name, value)])
+    ]
+
+
 def cut_field(name: bytes, value: bytes | None) -> Iterator[tuple[bytes, bytes | None]]:
     """The fields of a hash that hold one value, None for those that must be absent if it is all."""
     if value is None or not PIECE <= len(value) <= MOST:
@@ -101,9 +116,11 @@ def _cuttable(mapped: MappedClass) -> tuple[tuple[bytes, bytes], ...]:
 
 def _join(record: Record, name: bytes) -> None:
     """Put the pieces of a value together in place of the first."""
-    pieces = [record[name]]
-    for following in _following(name):
-        if len(pieces[-1]) < PIECE or following not in record:
+    value = record.get(name)
+    if value is None:
+        return
+    for count, following in enumerate(_following(name), start=1):
+        if len(value) != count * PIECE or following not in record:
             break
-        pieces.append(record.pop(following))
-    record[name] = b"".join(pieces)
+        value += record.pop(following)
+    record[name] = value

@@ -14,7 +14,7 @@ from redmapper.mapping.registry import MapperRegistry
 from redmapper.query.selection import Row, Selection
 from redmapper.strategies.lua.calls import CommitCall, refusals_of, secrets
 from redmapper.strategies.lua.commit import compile_plan
-from redmapper.strategies.lua.commit_one import compile_one, is_one
+from redmapper.strategies.lua.commit_one import compile_one
 from redmapper.strategies.lua.entries import SERVED, Places
 from redmapper.strategies.lua.find import Finder
 from redmapper.strategies.lua.foreign import carry
@@ -150,7 +150,7 @@ class BoundLua:
 
     def _compile(self, plan: FlushPlan, lane: bytes) -> CommitCall:
         new = frozenset([write.mapped for write in plan.writes]) - self.known
-        one = compile_one(plan, self.places, lane) if is_one(plan) and not new else None
+        one = None if new else compile_one(plan, self.places, lane)
         return one or compile_plan(plan, self.places, lane, new)
 
     def _carry(self, lane: Lane, unit_id: str, called: CommitCall) -> Flow[Reply]:

@@ -1,32 +1,28 @@
-"""A flush plan as the call of `commit.lua`, literally; and its answer as refusals."""
+"""A flush plan as the call of `commit.lua`, literally."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import attrs
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from redmapper import (
-    Field,
-    ForeignType,
-    Key,
-    Lookup,
-    Mapper,
-    MapperRegistry,
-    Ordered,
-    Unique,
-)
+from redmapper import Field, Key, Lookup, Mapper, MapperRegistry, Ordered, Unique
 from redmapper.mapping.columns import Record
-from redmapper.strategies.lua.commit import RUN, Arguments, Compiled, compile_plan, refusals_of
-from redmapper.strategies.lua.entries import Placements
+from redmapper.mapping.mapped import MappedClass
+from redmapper.strategies.lua.calls import CommitCall
+from redmapper.strategies.lua.commit import compile_plan, packed
+from redmapper.strategies.lua.entries import Places
 from redmapper.strategies.lua.keys import Keyspace
+from redmapper.strategies.lua.scripts import COMMIT
 from redmapper.work.plan import (
     Absent,
     AtFields,
     AtVersion,
     EntityWrite,
     FlushPlan,
-    Refusal,
     make_plan,
 )
 
@@ -39,7 +35,6 @@ class User:
     email: str | None = None
     age: int | None = None
     tags: list[str] = attrs.field(factory=list)
-    pin: str | None = attrs.field(default=None, repr=False)
     id: int | None = None
 
 
@@ -55,26 +50,16 @@ class Users(Mapper[User]):
     by_tag = Lookup(tags)
 
 
-class Secrets(Mapper[User], name="Secret"):
-    """Another one, with indexes over what is hidden."""
-
-    id = Key[int]()
-    pin = Field[str | None]()
-    unique = Unique(pin)
-    lookup = Lookup(pin)
-    ordered = Ordered(pin)
-
-
 class Bare(Mapper[User], name="Bare"):
-    """A third one, without an index."""
+    """Another one, without an index."""
 
     id = Key[int]()
 
 
 USERS = MapperRegistry(Users).mapped(User)
-SECRETS = MapperRegistry(Secrets).mapped(User)
 BARE = MapperRegistry(Bare).mapped(User)
-MAPPED = {"User": USERS, "Secret": SECRETS, "Bare": BARE}
+MAPPED = {"User": USERS, "Bare": BARE}
+Read = Callable[[CommitCall], Any]
 
 
 def record(key: int, version: bytes, mapper: str = "User", **attributes: Any) -> Record:
@@ -86,7 +71,7 @@ def write(
     key: int, before: Any, after: Any, check: Any = None, mapper: str = "User"
 ) -> EntityWrite:
     """A user from some attributes to others; None: it is not there."""
-    return EntityWrite(
+    return EntityWrite.of(
         MAPPED[mapper],
         b"%d" % key,
         check or (Absent() if before is None else AtVersion(b"v")),
@@ -95,280 +80,309 @@ def write(
     )
 
 
-def compiled(*writes: EntityWrite, new: frozenset[str] = frozenset(), **plan: Any) -> Any:
+def compiled(
+    *writes: EntityWrite, new: frozenset[MappedClass] = frozenset(), **plan: Any
+) -> CommitCall:
     """The call for these writes."""
     made, _ = make_plan(writes, **plan)
-    return compile_plan(made, Placements(Keyspace(b"{s}")), b"{s}#lane/L", new)
+    return compile_plan(made, Places(Keyspace(b"{s}")), b"{s}#lane/L", new)
 
 
-def sections(arguments: Arguments) -> list[list[Any]]:
-    """The arguments section by section, without their counts."""
-    words = iter(arguments)
-
-    def take(count: int | None = None) -> list[Any]:
-        return [next(words) for _ in range(next(words) if count is None else count)]
-
-    types = [take(2) for _ in range(next(words))]
-    schema = [take(4) for _ in range(next(words))]
-    absent = take()
-    versions = [take(2) for _ in range(next(words))]
-    fields = []
-    for _ in range(next(words)):
-        at, names = next(words), take()
-        fields.append([at, names, take(len(names))])
-    sequences = [take(2) for _ in range(next(words))]
-    claims = []
-    for _ in range(next(words)):
-        at, values = next(words), take()
-        claims.append([at, values, take(len(values))])
-    records = []
-    for _ in range(next(words)):
-        names = take()
-        records.append([names, [[next(words), *take(len(names))] for _ in range(next(words))]])
-    commands = [[next(words), next(words), *take()] for _ in range(next(words))]
-    assert [] == list(words)
-    return [types, schema, absent, versions, fields, sequences, claims, records, commands]
+NONE, FIVE = b"\0\0\1", b"\x81\x05\0\1"
 
 
-def test_a_whole_call():
+def test_a_whole_call(sections: Read):
     """An insert, an update, a deletion and a change under `conflict="fields"`; the order counts."""
-    call, arguments = compiled(
+    call = compiled(
         write(1, None, {"name": "Ann", "email": "a", "tags": ["x", "y"]}),
         write(2, {"name": "Bob", "email": "b", "age": 5}, {"name": "Bob", "email": "c"}),
         write(3, {"name": "Cid", "tags": ["x"]}, None),
         write(4, {"name": "Dan"}, {"name": "Dora"}, AtFields(((b"name", b"Dan"), (b"age", None)))),
         sequences=((USERS, 1),),
-        new=frozenset({"User"}),
+        new=frozenset({USERS}),
     )
     keys = [
         b"{s}#lane/L",
         b"{s}#schema",
+        b"{s}#nothing",
+        b"{s}:User",
         b"{s}:User:1",
         b"{s}:User:2",
         b"{s}:User:3",
         b"{s}:User:4",
-        b"{s}:User/by_email",
-        b"{s}:User",
-        b"{s}:User/by_age",
-        b"{s}:User/by_tag/x\0\1",
-        b"{s}:User/by_tag/y\0\1",
         b"{s}#sequence/User",
+        b"{s}:User/by_email",
+        b"{s}:User/by_tag/y\0\1",
+        b"{s}:User/by_tag/x\0\1",
+        b"{s}:User/by_age",
     ]
-    assert keys == list(call.keys)
-    none, five = b"\0\0\1", b"\x81\x05\0\1"
+    assert (COMMIT, keys) == (call.script, call.keys)
     one, two, three = b"\x811", b"\x812", b"\x813"
-    expected = [
-        [[8, "zset"], [9, "zset"], [10, "set"], [11, "set"], [7, "hash"], [12, "string"]],
-        [["User", USERS.fingerprint, 8, 1]],
-        [3],
-        [[4, b"v"], [5, b"v"]],
-        [[6, [b"name", b"age"], [b"=Dan", b""]]],
-        [[12, 1]],
-        [[7, [b"a\0\1", b"c\0\1"], [b"", b""]]],
-        [
-            [[b"name", b"email", b"tags", b"@"], [[3, b"Ann", b"a", b'["x","y"]', b"w"]]],
-            [[b"email", b"@"], [[4, b"c", b"w"]]],
-            [[b"name", b"@"], [[6, b"Dora", b"w"]]],
+    description = ["User", USERS.fingerprint, "User:indexes", USERS.description]
+    expected = {
+        "minutes": 60,
+        "schema": [[4, 1, "User", USERS.fingerprint]],
+        "absent": [1, 5],
+        "versions": [2, 6, [b"v", b"v"]],
+        "fields": [[8, [b"name", b"age"], [b"=Dan", b""]]],
+        "sequences": [[9, 1]],
+        "owners": [[10, {b"a\0\1": b"1", b"c\0\1": b"2"}, {}, [b"b\0\1"]]],
+        "single": [11, [b"1"]],
+        "sets": [[[b"1"], [b"3"]]],
+        "sorted": [
+            [4, [one], []],
+            [13, [NONE + one], []],
+            [13, [NONE + two], [FIVE + two]],
+            [4, [], [three]],
+            [13, [], [NONE + three]],
         ],
-        [
-            ["ZADD", 8, b"0", one],
-            ["ZADD", 9, b"0", none + one, b"0", none + two],
-            ["SADD", 10, b"1"],
-            ["SADD", 11, b"1"],
-            ["HDEL", 4, b"age"],
-            ["ZREM", 9, five + two, none + three],
-            ["DEL", 5],
-            ["ZREM", 8, three],
-            ["SREM", 10, b"3"],
-            ["HDEL", 7, b"b\0\1"],
-            ["HSET", 7, b"a\0\1", b"1", b"c\0\1", b"2"],
-            ["HSET", 2, "User", USERS.fingerprint, "User:indexes", USERS.description],
+        "records": [
+            [5, [b"name", b"email", b"tags", b"@"], [[b"Ann", b"a", b'["x","y"]', b"w"]]],
+            [6, [b"email", b"@"], [[b"c", b"w"]]],
+            [7, [], [[]]],
+            [8, [b"name", b"@"], [[b"Dora", b"w"]]],
         ],
-    ]
-    assert expected == sections(arguments)
+        "commands": [[6, "HDEL", [b"age"]], [2, "HSET", description]],
+    }
+    assert expected == sections(call)._asdict()
+
+
+def test_the_words_of_a_call():
+    """As they are sent: the integers as one, then those that they speak of."""
+    call = compiled(write(1, None, {"name": "a"}, mapper="Bare"))
+    integers = [60, 1, 4, 0, 1, 5, 0, 6, 0, 0, 0, 0, 6, 0, 1, 4, 1, 0, 1, 3, 1, 5, 0]
+    assert b"\xdc\0\x17" + bytes(integers) == call.arguments[0]
+    names, values = [b"name", b"tags", b"@"], [b"a", b"[]", b"w"]
+    assert ["Bare", BARE.fingerprint, b"\x811", *names, *values] == call.arguments[1:]
 
 
 def test_every_declared_key_has_a_type():
     """What is asked when the server says that one holds another."""
-    call, _ = compiled(write(1, None, {"email": "a", "tags": ["x"]}), sequences=((USERS, 1),))
+    call = compiled(write(1, None, {"email": "a", "tags": ["x"]}), sequences=((USERS, 1),))
     expected = {
         b"{s}#lane/L": "string",
         b"{s}#schema": "hash",
-        b"{s}:User:1": "hash",
+        b"{s}#nothing": "hash",
         b"{s}:User": "zset",
-        b"{s}:User/by_age": "zset",
-        b"{s}:User/by_tag/x\0\1": "set",
-        b"{s}:User/by_email": "hash",
+        b"{s}:User:1": "hash",
         b"{s}#sequence/User": "string",
+        b"{s}:User/by_email": "hash",
+        b"{s}:User/by_tag/x\0\1": "set",
+        b"{s}:User/by_age": "zset",
     }
-    assert expected == call.expected
+    assert expected == call.types()
 
 
-def test_a_known_schema_is_checked_and_not_written():
+def test_a_known_schema_is_checked_and_not_written(sections: Read):
     """Its description goes along only once."""
-    _, arguments = compiled(write(1, None, {}))
-    assert [["User", USERS.fingerprint, 4, 0]] == sections(arguments)[1]
-    assert USERS.description not in arguments
+    call = compiled(write(1, None, {}))
+    assert [[4, 0, "User", USERS.fingerprint]] == sections(call).schema
+    assert [] == sections(call).commands
+    assert USERS.description not in call.arguments
     assert json.loads(USERS.description)
 
 
-def test_records_of_one_shape_name_their_fields_once():
-    """Whatever their mappers."""
-    _, arguments = compiled(
+def test_only_a_new_schema_is_written(sections: Read):
+    """Of two mappers in one call."""
+    writes = write(1, None, {}), write(2, None, {}, mapper="Bare")
+    found = sections(compiled(*writes, new=frozenset({BARE})))
+    assert [("User", 0), ("Bare", 1)] == [(name, new) for _, new, name, _ in found.schema]
+    assert [("HSET", "Bare")] == [(command, words[0]) for _, command, words in found.commands]
+
+
+def test_the_mappers_of_a_call_are_those_of_its_schema_section(sections: Read):
+    """In its order, which violations count by."""
+    call = compiled(write(1, None, {}, mapper="Bare"), write(2, None, {}), write(3, None, {}))
+    assert [BARE, USERS] == call.mappers
+    assert ["Bare", "User"] == [name for _, _, name, _ in sections(call).schema]
+
+
+def test_records_of_one_shape_name_their_fields_once(sections: Read):
+    """Whatever stands in them."""
+    call = compiled(
         write(1, None, {"name": "a"}), write(2, None, {"name": "b"}), write(3, None, {"age": 1})
     )
-    shapes = [(names, len(rows)) for names, rows in sections(arguments)[7]]
+    shapes = [(names, len(rows)) for _, names, rows in sections(call).records]
     assert [([b"name", b"tags", b"@"], 2), ([b"name", b"age", b"tags", b"@"], 1)] == shapes
 
 
-def test_entries_on_one_key_are_one_command():
+def test_records_of_one_shape_stand_side_by_side(sections: Read):
+    """In KEYS, from the first one on; in whatever order the plan has them."""
+    call = compiled(
+        write(1, None, {"name": "a"}), write(2, None, {"age": 1}), write(3, None, {"name": "b"})
+    )
+    first, _, rows = sections(call).records[0]
+    assert [b"{s}:User:1", b"{s}:User:3"] == call.keys[first - 1 : first - 1 + len(rows)]
+    assert [b"a", b"b"] == [row[0] for row in rows]
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        (write(2, None, {"name": "b"}, mapper="Bare"),),
+        (write(2, {"age": 1}, {"age": 2}), write(3, {"age": 1}, None)),
+        (write(2, {"name": "a"}, {"name": "b"}, AtFields(((b"name", b"a"),))),),
+    ],
+    ids=["mapper", "new or not", "check"],
+)
+def test_writes_that_differ_are_not_of_one_shape(sections: Read, others: tuple[EntityWrite, ...]):
+    """In their mapper, in whether they come or go, in how they are checked."""
+    call = compiled(write(1, None, {"name": "a"}), *others)
+    assert [1] * (len(others) + 1) == [len(rows) for _, _, rows in sections(call).records]
+
+
+def test_records_that_go_name_no_fields(sections: Read):
+    """They go in one run, whatever stood in them."""
+    call = compiled(write(1, {"age": 1}, None), write(2, {"name": "x" * 200}, None))
+    assert [[5, [], [[], []]]] == sections(call).records
+
+
+def test_entries_on_one_key_go_together(sections: Read):
     """With all of their members."""
-    _, arguments = compiled(*(write(key, None, {"tags": ["x"]}) for key in range(1, 4)))
-    commands = {(name, key): len(words) for name, key, *words in sections(arguments)[8]}
-    assert [("ZADD", 6), ("ZADD", 6), ("SADD", 3)] == [
-        (name, size) for (name, _), size in commands.items()
-    ]
+    found = sections(compiled(*(write(key, None, {"tags": ["x"]}) for key in range(1, 4))))
+    assert [3, 3] == [len(come) for _, come, _ in found.sorted]
+    assert [[[b"1", b"2", b"3"], []]] == found.sets
 
 
-def test_long_commands_come_in_runs():
-    """Lua can not take more at once; scores and members stay together."""
-    _, arguments = compiled(*(write(key, None, {}, mapper="Bare") for key in range(1, 3001)))
-    runs = [words for name, _, *words in sections(arguments)[8] if name == "ZADD"]
-    assert [RUN, 2000] == [len(run) for run in runs]
-    assert {b"0"} == {word for run in runs for word in run[::2]}
+def test_a_set_that_gets_one_member_is_said_without_a_count(sections: Read):
+    """Most values of a `Lookup` are those of one entity."""
+    call = compiled(write(1, None, {"tags": ["x", "y"]}), write(2, None, {"tags": ["y", "z"]}))
+    first, members = sections(call).single
+    keys = [b"{s}:User/by_tag/" + value + b"\0\1" for value in (b"x", b"z", b"y")]
+    assert [b"1", b"2"] == members
+    assert keys == call.keys[first - 1 : first + 2]
 
 
-def test_long_claims_come_in_runs():
+def test_a_set_that_gets_one_and_loses_another_is_said_whole(sections: Read):
+    """Both at once."""
+    call = compiled(write(1, {"tags": ["x"]}, None), write(2, None, {"tags": ["x"]}))
+    assert ([], [[[b"2"], [b"1"]]]) == (sections(call).single[1], sections(call).sets)
+
+
+def test_many_members_of_one_key_are_said_once(sections: Read):
+    """The script cuts them into runs that Lua can take."""
+    call = compiled(*(write(key, None, {}, mapper="Bare") for key in range(1, 9001)))
+    assert [9000] == [len(come) for _, come, _ in sections(call).sorted]
+
+
+def test_many_claims_of_one_index_are_said_once(sections: Read):
     """Their positions count on."""
-    call, arguments = compiled(*(write(key, None, {"email": f"{key}"}) for key in range(1, 5002)))
-    assert [RUN, 1001] == [len(values) for _, values, _ in sections(arguments)[6]]
-    assert list(range(5001)) == [claim.position for claim in call.claimed]
+    call = compiled(*(write(key, None, {"email": f"{key}"}) for key in range(1, 9002)))
+    assert [9001] == [len(owners) for _, owners, _, _ in sections(call).owners]
+    assert list(range(9001)) == [claim.position for claim in call.claimed]
 
 
-def test_a_claim_names_the_owner_that_gives_it_up():
+def test_a_claim_names_the_owner_that_gives_it_up(sections: Read):
     """Only from that one it may be taken."""
-    _, arguments = compiled(
+    call = compiled(
         write(1, {"email": "a"}, {"email": "b"}), write(2, {"email": "b"}, {"email": "a"})
     )
-    assert [[b"b\0\1", b"a\0\1"], [b"=2", b"=1"]] == sections(arguments)[6][0][1:]
+    gets, now = {b"b\0\1": b"1", b"a\0\1": b"2"}, {b"b\0\1": b"2", b"a\0\1": b"1"}
+    assert [[gets, now, []]] == [each[1:] for each in sections(call).owners]
 
 
-def test_long_values_are_compared_in_pieces():
+def test_a_value_that_nobody_takes_is_lost(sections: Read):
+    """Beside one that is taken."""
+    call = compiled(
+        write(1, {"email": "a"}, {"email": None}),
+        write(2, {"email": "b"}, {"email": "a"}),
+        write(3, None, {"email": "c"}),
+    )
+    gets = {b"a\0\1": b"2", b"c\0\1": b"3"}
+    assert [[gets, {b"a\0\1": b"1"}, [b"b\0\1"]]] == [each[1:] for each in sections(call).owners]
+
+
+def test_long_values_are_compared_in_pieces(sections: Read):
     """As they are stored; and that they end there."""
     value = b"x" * 64
-    _, arguments = compiled(
-        write(1, {"name": "x" * 64}, {"name": "y"}, AtFields(((b"name", value),)))
-    )
+    call = compiled(write(1, {"name": "x" * 64}, {"name": "y"}, AtFields(((b"name", value),))))
     assert [[[b"name", b"name:1"], [b"=" + value, b""]]] == [
-        each[1:] for each in sections(arguments)[4]
+        each[1:] for each in sections(call).fields
     ]
 
 
-def test_pieces_that_are_no_more_are_removed():
+def test_long_values_are_written_in_pieces(sections: Read):
+    """As fields of their own."""
+    call = compiled(write(1, None, {"name": "x" * 65}))
+    expected = [[b"name", b"tags", b"@", b"name:1"], [[b"x" * 64, b"[]", b"w", b"x"]]]
+    assert [expected] == [each[1:] for each in sections(call).records]
+
+
+def test_pieces_that_are_no_more_are_removed(sections: Read):
     """A shorter value leaves none behind."""
-    _, arguments = compiled(write(1, {"name": "x" * 200}, {"name": "x" * 65}))
-    removed = [words for name, _, *words in sections(arguments)[8] if name == "HDEL"]
-    assert [[b"name:2", b"name:3"]] == removed
+    call = compiled(write(1, {"name": "x" * 200}, {"name": "x" * 65}))
+    assert [[5, "HDEL", [b"name:2", b"name:3"]]] == sections(call).commands
 
 
-def test_an_index_whose_fields_are_the_same_is_not_touched():
+def test_fields_are_removed_from_each_record_of_a_group(sections: Read):
+    """By a command of its own."""
+    call = compiled(*(write(key, {"age": key}, {}) for key in (1, 2)))
+    assert [[5, "HDEL", [b"age"]], [6, "HDEL", [b"age"]]] == sections(call).commands
+
+
+def test_an_index_whose_fields_are_the_same_is_not_touched(sections: Read):
     """Nor is the listing."""
-    _, arguments = compiled(write(1, {"name": "a", "tags": ["x"]}, {"name": "b", "tags": ["x"]}))
-    assert [] == sections(arguments)[8]
+    call = compiled(write(1, {"name": "a", "tags": ["x"]}, {"name": "b", "tags": ["x"]}))
+    found = sections(call)
+    assert ([], [], [], []) == (found.owners, found.single[1], found.sets, found.sorted)
+    assert [b"{s}:User", b"{s}:User:1"] == call.keys[3:]
 
 
-# --- what logs must not show -----------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "update",
-    [
-        write(1, None, {"pin": "hush"}, mapper="Secret"),
-        write(1, {"pin": "hush"}, None, mapper="Secret"),
-        write(1, {"pin": "hush"}, {"pin": "hush2"}, mapper="Secret"),
-        write(1, None, {"pin": "hush" * 50}, mapper="Secret"),
-        write(
-            1, {"pin": "hush"}, {"pin": "hush2"}, AtFields(((b"pin", b"hush"),)), mapper="Secret"
-        ),
-        write(1, None, {"pin": "hush"}, mapper="Bare"),
-    ],
-    ids=["insert", "delete", "update", "long", "fields", "without an index"],
-)
-def test_every_word_with_a_hidden_value_is_hidden(update: EntityWrite):
-    """Records, checks, claims, members and keys."""
-    call, arguments = compiled(update)
-    words = [*call.keys, *arguments]
-    assert [] == [
-        word for word in words if b"hush" in str(word).encode() and word not in call.hidden
-    ]
-
-
-def test_what_is_not_hidden_is_shown():
-    """The rest of such a call."""
-    call, _ = compiled(write(1, None, {"name": "Ann", "pin": "hush"}, mapper="Secret"))
-    assert b"Ann" not in call.hidden
-
-
-# --- the answer ------------------------------------------------------------------------------
-
-WRITES = (
-    write(1, None, {"email": "a"}),
-    write(2, {"email": "b"}, {"email": "c"}),
-    write(3, None, {"email": "d"}),
-    write(4, {"age": 1}, {"age": 2}, AtFields(((b"age", b"1"),))),
-)
-CALL: Compiled = compiled(*WRITES)[0]
-STORED = [b"name", b"x", b"@", b"t"]
-
-
-@pytest.mark.parametrize(
-    ("violation", "expected"),
-    [
-        ([b"exists", 2, STORED], Refusal(2, "exists", {b"name": b"x", b"@": b"t", b"id": b"3"})),
-        ([b"version", 1, STORED], Refusal(1, "changed", {b"name": b"x", b"@": b"t", b"id": b"2"})),
-        ([b"version", 1, []], Refusal(1, "gone")),
-        ([b"fields", 1, STORED], Refusal(3, "changed", {b"name": b"x", b"@": b"t", b"id": b"4"})),
-        ([b"fields", 1, []], Refusal(3, "gone")),
-        (
-            [b"taken", 3, b"9"],
-            Refusal(2, "taken", claim=CALL.plan.claims[2], owner=b"9"),
-        ),
-    ],
-    ids=["exists", "changed", "gone", "fields", "fields gone", "taken"],
-)
-def test_a_violation_is_a_refusal(violation: list[Any], expected: Refusal):
-    """By its position in the plan."""
-    assert (expected,) == refusals_of(CALL, [violation])
-
-
-def test_violations_come_in_the_order_of_the_plan():
-    """Those of records first, then those of claims: as in memory, so that the same is raised."""
-    violations = [
-        [b"exists", 2, STORED],
-        [b"version", 1, []],
-        [b"fields", 1, []],
-        [b"taken", 3, b"9"],
-        [b"taken", 1, b"8"],
-    ]
-    found = [(each.position, each.kind) for each in refusals_of(CALL, violations)]
-    assert [(1, "gone"), (2, "exists"), (3, "gone"), (0, "taken"), (2, "taken")] == found
-
-
-def test_a_foreign_key_is_named():
-    """Before any refusal; with what it holds and what to do."""
-    at = list(CALL.keys).index(b"{s}:User/by_age") + 1
-    with pytest.raises(ForeignType) as refused:
-        refusals_of(CALL, [[b"exists", 1, STORED], [b"foreign", b"%d" % at, b"list"]])
-    expected = (
-        "b'{s}:User/by_age' holds a list, which redmapper did not put there; "
-        "nothing was written; remove or rename it"
-    )
-    assert expected == str(refused.value)
-
-
-def test_a_plan_of_nothing_is_an_empty_call():
+def test_a_plan_of_nothing_is_an_empty_call(sections: Read):
     """Every section is there."""
-    _, arguments = compile_plan(
-        FlushPlan(()), Placements(Keyspace(b"{s}")), b"{s}#lane/L", frozenset()
-    )
-    assert [0] * 9 == arguments
+    call = compile_plan(FlushPlan(()), Places(Keyspace(b"{s}")), b"{s}#lane/L", frozenset())
+    assert [0, 4] == sections(call).absent
+    assert [60, 0, 0, 4, 0, 4, 0, 0, 0, 0, 4, 0, 0, 0, 0] == list(call.arguments[0][3:])
+    assert 1 == len(call.arguments)
+
+
+# --- the integers ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("integers", "expected"),
+    [
+        ([], b"\xdc\0\0"),
+        ([0, 1, 127], b"\xdc\0\3\x00\x01\x7f"),
+        ([127, 128], b"\xdc\0\2\x7f\xcd\x00\x80"),
+        ([255, 256, 1], b"\xdc\0\3\xcd\x00\xff\xcd\x01\x00\x01"),
+        ([65_535, 65_536], b"\xdc\0\2\xcd\xff\xff\xce\x00\x01\x00\x00"),
+        ([2**32 - 1], b"\xdc\0\1\xce\xff\xff\xff\xff"),
+    ],
+    ids=["none", "small", "16 bits", "16 bits among small", "32 bits", "the greatest"],
+)
+def test_integers_are_packed(integers: list[int], expected: bytes):
+    """As MessagePack says: an array, each number in as few bytes as its kinds here give it."""
+    assert expected == packed(integers)
+
+
+@pytest.mark.parametrize(
+    ("count", "head"),
+    [(65_535, b"\xdc\xff\xff"), (65_536, b"\xdd\x00\x01\x00\x00")],
+    ids=["16 bits", "32 bits"],
+)
+@pytest.mark.parametrize(
+    ("integer", "item"), [(1, b"\x01"), (300, b"\xcd\x01\x2c")], ids=["small", "not small"]
+)
+def test_very_many_integers_are_packed(count: int, head: bytes, integer: int, item: bytes):
+    """Then their count takes four bytes."""
+    assert head + item * count == packed([integer] * count)
+
+
+@given(st.lists(st.integers(0, 2**32 - 1)))
+def test_packed_integers_can_be_read(integers: list[int]):
+    """By whoever follows the format."""
+    assert integers == unpacked(packed(integers))
+
+
+def unpacked(data: bytes) -> list[int]:
+    """What an array of MessagePack holds, of its kinds for integers from 0 on."""
+    sizes = {0xCC: 1, 0xCD: 2, 0xCE: 4}
+    assert 0xDC == data[0]
+    found, at = [], 3
+    while at < len(data):
+        size = sizes.get(data[at], 0)
+        found.append(int.from_bytes(data[at + 1 : at + 1 + size]) if size else data[at])
+        at += 1 + size
+    assert int.from_bytes(data[1:3]) == len(found)
+    return found

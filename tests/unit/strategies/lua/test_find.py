@@ -256,7 +256,7 @@ def test_values_of_hidden_fields_are_not_shown_in_logs(finder: Finder):
     keys, arguments = words(batch)
     secret = [word for word in (*keys, *arguments) if b"hush" in str(word).encode()]
     assert secret
-    assert set(secret) <= batch.hidden
+    assert set(secret) <= batch.hidden()
 
 
 # --- what is made of the answers -------------------------------------------------------------

@@ -40,6 +40,7 @@ USER, CITY = named("User"), named("by_city")
         (SPACE.sequence(USER), b"{shop}#sequence/User"),
         (SPACE.lane("kX3"), b"{shop}#lane/kX3"),
         (SPACE.schema, b"{shop}#schema"),
+        (SPACE.nothing, b"{shop}#nothing"),
     ],
     ids=repr,
 )
@@ -93,6 +94,7 @@ things = st.one_of(
     st.tuples(st.just("sequence"), places, storage_names),
     st.tuples(st.just("lane"), places, st.text(st.sampled_from("aB7-_"), max_size=2)),
     st.tuples(st.just("schema"), places),
+    st.tuples(st.just("nothing"), places),
 )
 
 
@@ -100,8 +102,8 @@ def key_of(thing: tuple[Any, ...]) -> bytes:
     """The key of a thing."""
     kind, where, *rest = thing
     space = Keyspace.of(place(*where))
-    if kind == "schema":
-        return space.schema
+    if kind in {"schema", "nothing"}:
+        return getattr(space, kind)
     if kind == "lane":
         return space.lane(*rest)
     mapped, *rest = rest

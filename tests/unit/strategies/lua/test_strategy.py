@@ -21,10 +21,11 @@ from redmapper import (
     UnitTooLarge,
 )
 from redmapper.strategies.lua.receipts import place_digest
+from redmapper.strategies.lua.scripts import COMMIT, COMMIT_ONE, OWNER
 from redmapper.strategies.lua.strategy import LOAD_STEP, MOST_WORDS, BoundLua
 from redmapper.testing import drive
 from redmapper.wire import Batch
-from redmapper.work.plan import Absent, EntityWrite, FlushPlan, Refusal
+from redmapper.work.plan import Absent, AtFields, AtVersion, EntityWrite, FlushPlan, Refusal
 from redmapper.work.strategy import Place
 
 
@@ -49,16 +50,20 @@ MAPPED = REGISTRY.mapped(User)
 NOW = 1_700_000_000
 HERE = place_digest(b"{s}")
 RECORD = {b"name": b"a", b"id": b"7", b"@": b"v"}
-PLAN = FlushPlan((EntityWrite(MAPPED, b"7", Absent(), None, RECORD),))
+PLAN = FlushPlan((EntityWrite.of(MAPPED, b"7", Absent(), None, RECORD),))
+LANE = HERE + "AAAAAAABAAAC"
 APPLIED: list[Any] = [[b"applied"]]
 
 
 @pytest.fixture
 def bound() -> BoundLua:
-    """A partition `{s}`, with countable chance."""
+    """A partition `{s}`, with countable chance: no 3 bytes of it are the same."""
     numbers = iter(range(10**6))
-    place = Place("s", None, lambda size: next(numbers).to_bytes(size, "big"), lambda: NOW)
-    return LuaIndexStrategy().bind(REGISTRY, place)
+
+    def random(size: int) -> bytes:
+        return b"".join(next(numbers).to_bytes(3, "big") for _ in range(size // 3))
+
+    return LuaIndexStrategy().bind(REGISTRY, Place("s", None, random, lambda: NOW))
 
 
 def receipt(batch: Batch) -> tuple[Any, ...]:
@@ -113,10 +118,69 @@ def test_a_foreign_key_that_has_gone_is_not_named(bound: BoundLua):
 def test_the_owner_of_a_value_comes_with_its_record(bound: BoundLua):
     """Or None."""
     index = MAPPED.indexes["by_name"]
-    found = [[b"rows", 0, b"", [b"7"], [[b"name", b"a", b"@", b"v"]]]]
+    found = [[b"7", [b"name", b"a", b"@", b"v"]]]
     assert (b"7", RECORD) == drive(bound.owner(MAPPED, index, b"a\0\1"), [found]).result
-    nobody = [[b"rows", 0, b"", [], []]]
-    assert drive(bound.owner(MAPPED, index, b"b\0\1"), [nobody]).result is None
+    assert drive(bound.owner(MAPPED, index, b"b\0\1"), [[[]]]).result is None
+
+
+def test_an_owner_is_asked_for_in_one_call(bound: BoundLua):
+    """The schema is looked at in the same."""
+    flow = bound.owner(MAPPED, MAPPED.indexes["by_name"], b"a\0\1")
+    (batch,) = drive(flow, [[[]]]).batches
+    (command,) = batch.commands
+    assert ("owner", OWNER, 3) == (batch.verb, command.script, command.keys)
+    expected = (
+        *(3, b"{s}#schema", b"{s}:User", b"{s}:User/by_name"),
+        *("User", MAPPED.fingerprint, b"{s}:User:", b"a\0\1"),
+    )
+    assert expected == command.words[2:]
+
+
+def test_an_owner_whose_record_is_gone_is_nobody(bound: BoundLua):
+    """As a row of a query is."""
+    flow = bound.owner(MAPPED, MAPPED.indexes["by_name"], b"a\0\1")
+    assert drive(flow, [[[b"7", []]]]).result is None
+
+
+def test_an_owner_under_other_indexes_is_refused(bound: BoundLua):
+    """By the name of the mapper."""
+    flow = bound.owner(MAPPED, MAPPED.indexes["by_name"], b"a\0\1")
+    with pytest.raises(SchemaMismatch, match="other indexes than Users has"):
+        drive(flow, [[[b"schema"]]])
+
+
+def test_a_foreign_hash_of_owners_is_named(bound: BoundLua):
+    """The server says only that there is one."""
+    flow = bound.owner(MAPPED, MAPPED.indexes["by_name"], b"a\0\1")
+    with pytest.raises(ForeignType, match=r"b'{s}:User/by_name' holds a list, which redmapper did"):
+        drive(flow, [ForeignType("WRONGTYPE"), [b"hash", b"none", b"list"]])
+
+
+@pytest.mark.parametrize(
+    ("field", "expected"), [("pin", {b"hush\0\1"}), ("name", set())], ids=["hidden", "open"]
+)
+def test_the_value_of_a_hidden_field_is_not_shown_in_logs(field: str, expected: set[bytes]):
+    """Whose owner is asked for."""
+
+    @attrs.define
+    class Secret:
+        name: str = ""
+        pin: str = attrs.field(default="", repr=False)
+        id: int | None = None
+
+    class Secrets(Mapper[Secret]):
+        id = Key[int]()
+        name = Field[str]()
+        pin = Field[str]()
+        by_name = Unique(name)
+        by_pin = Unique(pin)
+
+    registry = MapperRegistry(Secrets)
+    mapped = registry.mapped(Secret)
+    bound = LuaIndexStrategy().bind(registry, Place("s", None, bytes, lambda: NOW))
+    flow = bound.owner(mapped, mapped.indexes[f"by_{field}"], b"hush\0\1")
+    (batch,) = drive(flow, [[[]]]).batches
+    assert expected == batch.hidden()
 
 
 # --- committing ------------------------------------------------------------------------------
@@ -129,8 +193,8 @@ def test_a_commit_is_one_call(bound: BoundLua):
     (batch,) = driven.batches
     assert ("commit", 1, True) == (batch.verb, len(batch.commands), batch.receipted)
     lane, number, unit = receipt(batch)
-    assert (b"{s}#lane/" + HERE.encode() + b"AAAAAAAAAAAA", 1) == (lane, number)
-    assert unit == f"{HERE}AAAAAAAAAAAA.1.{NOW}.AAAAAAAB"
+    assert (b"{s}#lane/" + LANE.encode(), 1) == (lane, number)
+    assert unit == f"{LANE}.1.{NOW}.AAADAAAE"
 
 
 def test_commits_use_one_lane_one_after_the_other(bound: BoundLua):
@@ -215,14 +279,103 @@ def test_a_commit_that_was_not_done_frees_its_lane(bound: BoundLua, error: Store
 def test_a_foreign_key_of_a_commit_is_named(bound: BoundLua):
     """Which the checks ran into."""
     flow = bound.commit(PLAN)
-    types = [b"string", b"hash", b"list", b"zset"]
+    types = [b"string", b"hash", b"none", b"zset", b"list"]
     with pytest.raises(ForeignType, match=r"b'{s}:User:7' holds a list, which redmapper did not"):
         drive(flow, [ForeignType("WRONGTYPE"), types])
 
 
+def test_a_commit_of_one_has_a_script_of_its_own(bound: BoundLua):
+    """Once the partition knows the mapper, which most commits find."""
+    first, second = (drive(bound.commit(PLAN), [APPLIED]).batches[0] for _ in range(2))
+    assert [COMMIT, COMMIT_ONE] == [batch.commands[0].script for batch in (first, second)]
+
+
+def test_a_commit_of_one_says_what_a_commit_does(bound: BoundLua):
+    """The same receipt; its words are hidden, and it may be sent twice."""
+    first, second = (drive(bound.commit(PLAN), [APPLIED]).batches[0] for _ in range(2))
+    assert (first.verb, first.home, first.receipted) == (
+        second.verb,
+        second.home,
+        second.receipted,
+    )
+    assert (receipt(first)[0], 2) == receipt(second)[:2]
+
+
+@pytest.mark.parametrize(
+    "writes",
+    [
+        (*PLAN.writes, EntityWrite.of(MAPPED, b"8", Absent(), None, RECORD)),
+        (EntityWrite.of(MAPPED, b"7", AtFields(()), RECORD, {}),),
+        (
+            EntityWrite.of(
+                MAPPED,
+                b"7",
+                AtVersion(b"v"),
+                RECORD | {b"f%d" % number: b"" for number in range(256)},
+                RECORD | {b"@": b"w"},
+            ),
+        ),
+    ],
+    ids=["two", "fields", "too many fields that go"],
+)
+def test_other_commits_have_the_general_script(bound: BoundLua, writes: tuple[EntityWrite, ...]):
+    """Though the partition knows the mapper."""
+    drive(bound.commit(PLAN), [APPLIED])
+    (batch,) = drive(bound.commit(FlushPlan(writes)), [APPLIED]).batches
+    assert COMMIT == batch.commands[0].script
+
+
+def test_hidden_values_of_a_commit_are_told_when_somebody_asks():
+    """Whichever script it is."""
+
+    @attrs.define
+    class Secret:
+        pin: str = attrs.field(default="hush", repr=False)
+        id: int | None = None
+
+    class Secrets(Mapper[Secret]):
+        id = Key[int]()
+        pin = Field[str]()
+
+    registry = MapperRegistry(Secrets)
+    insert = EntityWrite.of(
+        registry.mapped(Secret), b"7", Absent(), None, {b"pin": b"hush", b"@": b"v"}
+    )
+    bound = LuaIndexStrategy().bind(registry, Place("s", None, bytes, lambda: NOW))
+    for _ in range(2):
+        (batch,) = drive(bound.commit(FlushPlan((insert,))), [APPLIED]).batches
+        assert b"hush" in batch.commands[0].words
+        assert b"hush" in batch.hidden()
+
+
+def test_a_commit_of_one_after_a_forgotten_schema_describes_it(bound: BoundLua):
+    """By the general script; the next one is a commit of one again."""
+    drive(bound.commit(PLAN), [APPLIED])
+    refused: list[Any] = [[b"refused", [b"unknown schema"]]]
+    driven = drive(bound.commit(PLAN), [refused, APPLIED])
+    (third,) = drive(bound.commit(PLAN), [APPLIED]).batches
+    scripts = [batch.commands[0].script for batch in (*driven.batches, third)]
+    assert [COMMIT_ONE, COMMIT, COMMIT_ONE] == scripts
+
+
+def test_refusals_of_a_commit_of_one_are_answered(bound: BoundLua):
+    """As those of any other."""
+    drive(bound.commit(PLAN), [APPLIED])
+    driven = drive(bound.commit(PLAN), [[[b"refused", [b"exists", 1, [b"@", b"v"]]]]])
+    assert (Refusal(0, "exists", {b"@": b"v", b"id": b"7"}),) == driven.result
+
+
+def test_a_foreign_key_of_a_commit_of_one_is_named(bound: BoundLua):
+    """Which the checks ran into."""
+    drive(bound.commit(PLAN), [APPLIED])
+    types = [b"string", b"hash", b"zset", b"list"]
+    with pytest.raises(ForeignType, match=r"b'{s}:User:7' holds a list, which redmapper did not"):
+        drive(bound.commit(PLAN), [ForeignType("WRONGTYPE"), types])
+
+
 def test_a_commit_that_no_server_takes_is_refused(bound: BoundLua):
     """Before it is sent; with what to do."""
-    write = EntityWrite(MAPPED, b"7", Absent(), None, dict.fromkeys(_names(MOST_WORDS), b""))
+    write = EntityWrite.of(MAPPED, b"7", Absent(), None, dict.fromkeys(_names(MOST_WORDS), b""))
     with pytest.raises(UnitTooLarge, match="commit in parts"):
         drive(bound.commit(FlushPlan((write,))))
 
@@ -252,7 +405,7 @@ def test_an_outcome_is_told(bound: BoundLua, reply: str):
         b"{s}#lane/" + HERE.encode() + b"L",
         3,
         f"{HERE}L.3.{NOW - 60}.tok",
-        3600,
+        60,
         60,
     ) == command.words[2:]
 
@@ -280,9 +433,7 @@ def test_closing_removes_receipts(bound: BoundLua):
     assert () == drive(bound.close()).batches
     drive(bound.commit(PLAN), [APPLIED])
     driven = drive(bound.close(), [[1]])
-    assert ("DEL", b"{s}#lane/" + HERE.encode() + b"AAAAAAAAAAAA") == driven.batches[0].commands[
-        0
-    ].words
+    assert ("DEL", b"{s}#lane/" + LANE.encode()) == driven.batches[0].commands[0].words
     assert () == drive(bound.close()).batches
 
 
