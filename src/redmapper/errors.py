@@ -7,6 +7,7 @@ carries an error of redis-py: those are translated where they arise (see `faces.
 from __future__ import annotations
 
 import pickle
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 Fact: TypeAlias = Any
@@ -134,7 +135,30 @@ class ValueRefused(RedmapperError):
 
 
 class ValidationFailed(ValueRefused):
-    """attrs' own validators refused a value at commit. Change the value it names."""
+    """attrs' own validators refused values at a commit. Change the values it names.
+
+    Attributes:
+        obj: the object; `path` names the field, `value` is the value, or `...` where it is hidden.
+        failures: every failure of the commit, this error first.
+    """
+
+    def __init__(
+        self, message: str, *, path: str = "", value: Fact = None, obj: Fact = None
+    ) -> None:
+        super().__init__(message, path=path, value=value)
+        self.obj = obj
+        self.failures: tuple[ValidationFailed, ...] = (self,)
+
+    @classmethod
+    def of(cls, failures: Sequence[ValidationFailed]) -> ValidationFailed:
+        """The first of several, which holds and tells them all."""
+        first, *others = failures
+        if others:
+            told = "; ".join([str(first), *map(str, others)])
+            first.args = (f"{len(failures)} values are refused: {told}",)
+        for failure in failures:
+            failure.failures = tuple(failures)
+        return first
 
 
 # --- conflicts -------------------------------------------------------------------------------

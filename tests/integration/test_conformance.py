@@ -53,6 +53,7 @@ def delete_all(client: redis.Redis, namespace: str, registries: list[MapperRegis
         _, colon, partition = tag.decode().partition(":")
         schema = client.hgetall(tag + b"}#schema")
         for registry in registries:
+            registry._handlers.of.clear()  # they were the case's own
             store = Store(registry, client, namespace=namespace)
             with (store.partition(unquote(partition)) if colon else store).unit() as uow:
                 for mapped in registry:

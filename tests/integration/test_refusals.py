@@ -93,9 +93,18 @@ def put(unit: UnitOfWork) -> None:
     unit.put(Account("Ada", "ada@x", ["new"], 11, id=1))
 
 
+def guard(unit: UnitOfWork) -> None:
+    """An account is inserted as long as another one and a note are what they were."""
+    unit.guard(unit.require(Account, 1))
+    unit.guard(unit.require(Note, "a"))
+    insert(unit)
+
+
 KINDS: dict[str, Callable[[UnitOfWork], None]] = {
-    each.__name__: each for each in (insert, update, edit, delete, put)
+    each.__name__: each for each in (insert, update, edit, delete, put, guard)
 }
+GUARDED = {"guard": {":Account:1": "hash", ":Note:a": "hash"}}
+"""What a commit checks and does not write."""
 
 
 PLANTS: dict[str, Callable[[redis.Redis, bytes], Any]] = {
@@ -114,7 +123,7 @@ class TestForeignTypes:
 
     @pytest.mark.parametrize("kind", KINDS)
     def test_a_commit_writes_nothing(self, server: Server, kind: str):
-        """At each key in turn that the commit touches: the key is named, alone, and all stays."""
+        """25: at each key in turn that the commit touches: it is named, alone, and all stays."""
         touched = self.touched(server, kind)
         assert len(touched) >= 5
         for rest, held in touched.items():
@@ -153,9 +162,8 @@ class TestForeignTypes:
             schema = shop.key("#schema")
             own = {key for key in changed | {schema} if key.startswith(shop.tag)}
             named = {key.removeprefix(shop.tag).decode("latin1"): types[key] for key in own}
-        return {name: held for name, held in named.items() if "#lane" not in name} | {
-            "#lane": "string"
-        }
+        known = {name: held for name, held in named.items() if "#lane" not in name}
+        return known | {"#lane": "string"} | GUARDED.get(kind, {})
 
     def types(self, shop: Shop) -> dict[bytes, str]:
         """The type of each key."""

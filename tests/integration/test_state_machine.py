@@ -2,9 +2,10 @@
 
 Two *worlds*, a memory store and a store on a server, live through the same steps. Each has two
 stores over one partition and a unit on each store, so that every commit may find that the other
-unit was there before. What a step gives (results, states, errors with all they say) must be the
-same in both worlds. After every commit the partition on the server is compared with one rebuilt
-from its records alone (`rebuild`), and a commit that failed must have left the data as it was.
+unit was there before. What a step gives (results, states, errors with all they say, and what
+handlers of events are told) must be the same in both worlds. After every commit the partition on
+the server is compared with one rebuilt from its records alone (`rebuild`), and a commit that failed
+must have left the data as it was.
 
 Without further words the same cases are run each time, on one server. `HYPOTHESIS_PROFILE=long`
 looks for new ones, on every server, in `STATE_MACHINE_ROUNDS` of `STATE_MACHINE_EXAMPLES` each.
@@ -19,6 +20,7 @@ import random
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -367,6 +369,7 @@ class World:
     """
 
     stores: list[Store]
+    heard: list[Any]
     units: list[UnitOfWork] = attrs.field(init=False)
     objects: list[Any] = attrs.field(factory=list)
     numbers: dict[int, int] = attrs.field(factory=dict)
@@ -453,6 +456,43 @@ def plain(value: Any) -> Any:
     return value
 
 
+EVENTS: dict[str, Callable[[Any], Any]] = {
+    "loaded": plain,
+    "before_commit": lambda unit: len(unit.changes()),
+    "before_insert": plain,
+    "before_update": plain,
+    "before_delete": plain,
+    "planned": lambda plan: [len(part) for part in plan],
+    "after_insert": plain,
+    "after_update": plain,
+    "after_delete": plain,
+    "committed": lambda result: [
+        (each.kind, each.key, plain(each.base), each.fields) for each in result.changes
+    ],
+    "failed": lambda error: type(error).__name__,
+    "rolled_back": lambda _: None,
+}
+"""What is noted of each event."""
+
+
+def listening() -> tuple[MapperRegistry, list[Any]]:
+    """The same mappers in a registry of one world, and what its handlers were told."""
+    registry, heard = MapperRegistry(*(mapped.mapper for mapped in REGISTRY)), []
+    for event, note in EVENTS.items():
+        registry.on(event, partial(_hear, heard, event, note))
+    return registry, heard
+
+
+def _hear(heard: list[Any], event: str, note: Callable[[Any], Any], what: Any) -> None:
+    try:
+        heard.append((event, copy.deepcopy(note(what))))
+    except RedmapperError as error:  # before_commit of what can not be stored
+        heard.append((event, str(error)))
+
+
+LISTENING = (listening(), listening())
+
+
 def rekey(_: UnitOfWork, obj: Any) -> None:
     """Set a key to what it is not, which a commit refuses; setting it back mends it."""
     if isinstance(obj, Merging):
@@ -481,9 +521,16 @@ class Machine(RuleBasedStateMachine):
         self.client = redis.Redis.from_url(self.url)
         memory = MemoryIndexStrategy()
         self.worlds = [
-            World([Store(REGISTRY, strategy=memory, namespace=namespace) for _ in range(2)]),
-            World([Store(REGISTRY, self.url, namespace=namespace) for _ in range(2)]),
+            World([Store(registry, *where, **options) for _ in range(2)], heard)
+            for (registry, heard), where, options in zip(
+                LISTENING,
+                ((), (self.url,)),
+                ({"strategy": memory, "namespace": namespace}, {"namespace": namespace}),
+                strict=True,
+            )
         ]
+        for _, heard in LISTENING:
+            heard.clear()
         self.data: Any = {}
         self.steps = 0  # since the last commit
         self.landed = True  # whether that was not refused
@@ -504,6 +551,10 @@ class Machine(RuleBasedStateMachine):
         """Take a step in both worlds, and hold what it gives against each other."""
         in_memory, on_server = (world.tried(act) for world in self.worlds)
         assert in_memory == on_server
+        heard = [world.heard for world in self.worlds]
+        assert heard[0] == heard[1]
+        for each in heard:
+            each.clear()
         self.steps += 1
         return on_server
 
@@ -578,6 +629,28 @@ class Machine(RuleBasedStateMachine):
         """Delete what stands under a key."""
         cls, key = at
         self.both(lambda world: world.units[unit].delete_by_key(cls, 1 if key is None else key))
+
+    @rule(unit=units, number=objects)
+    def guard(self, unit, number):
+        """Have the next commit check what the unit has read, whatever it does with it."""
+
+        def act(world):
+            obj = world.objects[number]
+            return world.tracking(obj, unit).guard(obj)
+
+        self.both(act)
+
+    @rule(target=objects, unit=units, at=placed, said=values)
+    def get_or_add(self, unit, at, said):
+        """The owner of a place, or a new object with it."""
+        cls, _ = at
+        by_place = REGISTRY.mapper_for(cls).by_place
+        place = (said["shelf"], said["slot"])
+        return self.fresh(
+            lambda world: world.units[unit].get_or_add(
+                by_place, *place, factory=lambda: thing(*at, said)
+            )
+        )
 
     # --- changing ---
 

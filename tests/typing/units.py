@@ -105,6 +105,8 @@ def writing(uow: UnitOfWork, user: User) -> None:
     assert_type(uow.put(user, version="v"), User)
     assert_type(uow.replace(user, attrs.evolve(user)), User)
     assert_type(uow.changes(), list[Change])
+    assert_type(uow.get_or_add(Users.by_name, "Ann", factory=lambda: user), User)
+    uow.guard(user)
     assert_type(uow.state(user), str)
     assert_type(uow.version_of(user), str | None)
     assert_type(user in uow, bool)
@@ -142,6 +144,7 @@ async def awaiting(uow: AsyncUnitOfWork) -> None:
     assert_type(await uow.query(User).page(5), Page[User])
     assert_type(await async_store.transact(async_length), int)
     assert_type(uow.add(User("Ann")), User)
+    assert_type(await uow.get_or_add(Users.by_name, "Ann", factory=lambda: User("Ann")), User)
     async for user in uow.query(Users):
         assert_type(user, User)
     async with async_store.unit(read_only=True) as unit:
@@ -151,6 +154,7 @@ async def awaiting(uow: AsyncUnitOfWork) -> None:
 def mapping() -> None:
     """The mapper of a class is one of its entities."""
     assert_type(registry.mapper_for(User), type[Mapper[User]])
+    registry.on("committed", print)
 
 
 def refused(uow: UnitOfWork, query: Query[User], user: User) -> None:
@@ -162,6 +166,9 @@ def refused(uow: UnitOfWork, query: Query[User], user: User) -> None:
     uow.get_many(User, 1)  # type: ignore[call-overload] # pyright: ignore[reportArgumentType, reportCallIssue]
     uow.get_by("by_name", "Ann")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     uow.put(user, 7)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    uow.get_or_add(Users.by_name, "Ann")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    uow.get_or_add(Users.by_name, "Ann", factory=user)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    registry.on("committed", "print")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     uow.flush()  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue]
     query.where("name")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     query.values("name")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]

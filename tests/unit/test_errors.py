@@ -93,7 +93,8 @@ def made(kind: type[RedmapperError]) -> RedmapperError:
 
 def facts_of(error: BaseException) -> dict[str, Any]:
     """What an error knows, but for those that it holds itself among."""
-    facts = {name: value for name, value in vars(error).items() if name != "violations"}
+    among = ("violations", "failures")
+    facts = {name: value for name, value in vars(error).items() if name not in among}
     return facts | {"args": error.args, "text": str(error)}
 
 
@@ -148,6 +149,15 @@ def test_violations_survive_pickling():
     again = pickle.loads(pickle.dumps(first))  # noqa: S301 - our own bytes
     assert again is again.violations[0] is again.violations[1].violations[0]
     assert [Stale, Taken] == [type(each) for each in again.violations]
+
+
+def test_failures_survive_pickling():
+    """And the first tells them all."""
+    made = [ValidationFailed(said, path=f"User({said}).age") for said in ("1", "2")]
+    first = ValidationFailed.of(made)
+    again = pickle.loads(pickle.dumps(first))  # noqa: S301 - our own bytes
+    assert again is again.failures[0] is again.failures[1].failures[0]
+    assert "2 values are refused: User(1).age: 1; User(2).age: 2" == str(again) == str(first)
 
 
 @pytest.mark.parametrize("kind", [each for each in EVERY if issubclass(each, Conflict)])

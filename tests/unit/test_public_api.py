@@ -89,6 +89,7 @@ def signature(function: Callable[..., Any]) -> str:
         (Ordered, "(*fields)"),
         (MapperRegistry, "(*mappers, converter=None)"),
         (MapperRegistry.mapper_for, "(domain)"),
+        (MapperRegistry.on, "(event, handler)"),
         (Field.between, "(low, high)"),
         (Field.in_, "(values)"),
         (Field.is_none, "()"),
@@ -135,6 +136,8 @@ UNIT = {
     "delete": "(obj)",
     "delete_by_key": "(cls, key)",
     "untrack": "(obj)",
+    "guard": "(obj)",
+    "get_or_add": "(unique, *values, factory)",
     "get": "(cls, key)",
     "require": "(cls, key)",
     "get_many": "(cls, keys)",
@@ -200,7 +203,7 @@ def test_both_faces_have_the_same_names(sync: type, other: type):
 
 IO = {
     Store: {*("get", "require", "get_many", "get_by", "new_key", "outcome", "transact", "close")},
-    UnitOfWork: {*("get", "require", "get_many", "get_by", "refresh", "commit")},
+    UnitOfWork: {*("get", "require", "get_many", "get_by", "get_or_add", "refresh", "commit")},
     Query: {
         *("all", "first", "one", "one_or_none", "count", "exists"),
         *("keys", "values", "page", "explain"),

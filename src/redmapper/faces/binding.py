@@ -188,6 +188,8 @@ class StoreBase:
             keys=KeyMaker(self._strategy, os.urandom, time.time),
             new_version=lambda: tokens.next().encode(),
             warn=_warn_user,
+            handlers=options.registry.use(),
+            validates=any(mapped.validated for mapped in options.registry),
         )
         # The stateless door: a unit that nobody holds, keeps nothing, and so may be everybody's.
         self._door = UnitBase(self._session, _UNTRACKED)

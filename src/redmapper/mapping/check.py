@@ -19,9 +19,10 @@ from redmapper.mapping.indexes import Index, Lookup, Ordered
 from redmapper.mapping.mapper import Declared, Mapper
 from redmapper.mapping.records import Attribute
 from redmapper.mapping.spelling import did_you_mean
+from redmapper.mapping.validation import POLICIES, check_makeable
 
 CONFLICT_POLICIES = ("version", "fields", "overwrite")
-OPTIONS = ("name", "conflict", "omit")
+OPTIONS = ("name", "conflict", "omit", "validate")
 _NAMES = (tuple, list, set, frozenset)
 _STORAGE_NAME = re.compile(r"[\w.-]+")
 
@@ -74,6 +75,13 @@ def _check_options(declared: Declared, where: str) -> None:
         known = did_you_mean(str(policy), CONFLICT_POLICIES)
         message = f"{where}: unknown conflict policy {policy!r}{known}"
         raise MappingError(message)
+    validate = declared.options.get("validate", "always")
+    if validate not in POLICIES:
+        known = did_you_mean(str(validate), POLICIES)
+        message = f"{where}: validate={validate!r} is no time to validate at{known}"
+        raise MappingError(message)
+    if validate == "commit":
+        check_makeable(declared.domain, where)
     name = declared.options.get("name", declared.domain.__name__)
     if not (isinstance(name, str) and _STORAGE_NAME.fullmatch(name)):
         message = f"{where}: the storage name {name!r} must be letters, digits, '_', '.' and '-'"

@@ -124,6 +124,7 @@ class MappedClass:
     computed: tuple[tuple[Column, Callable[[Any], Any]], ...]
     indexes: dict[str, MappedIndex]
     codec: RecordCodec
+    validated: tuple[Any, ...] = ()  # attributes of attrs whose validators run at the commit
 
     @cached_property
     def normed(self) -> tuple[Column, ...]:

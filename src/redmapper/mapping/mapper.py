@@ -31,8 +31,10 @@ class Mapper(Generic[Domain], metaclass=_Readable):
     """Describes how the entities of a domain class are stored.
 
     Class keywords: `name` (the storage name; default: the domain class's own), `conflict`
-    ("version", "fields" or "overwrite") and `omit` (attributes that are not stored). What is wrong
-    with a mapper is a `MappingError` of the registry it is given to.
+    ("version", "fields" or "overwrite"), `omit` (attributes that are not stored) and `validate`
+    ("always": attrs' validators run when an object is made, set and loaded; "commit": not on load,
+    but on what a commit writes, all failures in one error). What is wrong with a mapper is a
+    `MappingError` of the registry it is given to.
     """
 
     __redmapper_options__: ClassVar[dict[str, Any]] = {}

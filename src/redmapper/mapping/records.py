@@ -95,9 +95,18 @@ class RecordCodec:
     compare: Callable[[Any, Snapshot], FieldChanges]
 
 
-def generate_codec(domain: type, attributes: list[Attribute], key: Attribute) -> RecordCodec:
-    """Write, compile and keep the functions of a mapper."""
-    names: dict[str, Any] = {"Entity": domain, "set_attribute": object.__setattr__, **_READERS}
+def generate_codec(
+    domain: type,
+    attributes: list[Attribute],
+    key: Attribute,
+    make: Callable[..., Any] | None = None,
+) -> RecordCodec:
+    """Write, compile and keep the functions of a mapper; `make` stands in for calling the class."""
+    names: dict[str, Any] = {
+        "Entity": make or domain,
+        "set_attribute": object.__setattr__,
+        **_READERS,
+    }
     for attribute in (*attributes, key):
         names |= _names(attribute)
     parts = (
@@ -213,6 +222,8 @@ def _snapshot_source(attributes: list[Attribute], key: Attribute) -> Iterator[st
 
 def _compare_source(attributes: list[Attribute], key: Attribute) -> Iterator[str]:
     yield "def compare(entity, snapshot):"
+    if all(each.column.kind.scalar is not None for each in attributes):
+        yield from _same(attributes, key)
     yield "    changes = {}"
     yield f"    value, old = entity.{key.name}, snapshot[0]"
     yield "    if value is not old:"
@@ -223,6 +234,15 @@ def _compare_source(attributes: list[Attribute], key: Attribute) -> Iterator[str
         yield f"    value, old = entity.{attribute.name}, snapshot[{position}]"
         yield from _comparing(attribute)
     yield "    return changes"
+
+
+def _same(attributes: list[Attribute], key: Attribute) -> Iterator[str]:
+    """The lines that see at once that no scalar has been set: most objects are as they were."""
+    names = [key.name, *(each.name for each in attributes)]
+    olds = [f"old_{position}" for position in range(len(names))]
+    yield f"    {', '.join(olds)}, = snapshot"
+    same = " and ".join(f"entity.{name} is {old}" for name, old in zip(names, olds, strict=True))
+    yield f"    if {same}: return {{}}"
 
 
 def _comparing(attribute: Attribute) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -22,6 +22,7 @@ from redmapper.mapping.check import (
 )
 from redmapper.mapping.columns import Column, Kind, read_kind
 from redmapper.mapping.entries import entry_values
+from redmapper.mapping.events import Handler, Handlers
 from redmapper.mapping.fields import Computed, Field, Key, Queryable
 from redmapper.mapping.indexes import Index
 from redmapper.mapping.mapped import KeyColumn, MappedClass, MappedIndex, nearest_domain
@@ -29,6 +30,7 @@ from redmapper.mapping.mapper import Declared, Mapper, read_mapper
 from redmapper.mapping.nested import Nested, nested_converter
 from redmapper.mapping.records import Attribute, generate_codec
 from redmapper.mapping.scalars import scalar_for
+from redmapper.mapping.validation import unvalidated
 
 Domain = TypeVar("Domain")
 
@@ -44,6 +46,7 @@ class MapperRegistry:
         check_converter(converter)
         nested = nested_converter(converter)
         self._by_class: dict[type, MappedClass] = {}
+        self._handlers = Handlers()
         names: dict[str, MappedClass] = {}
         for mapper in mappers:
             check_mapper_class(mapper)
@@ -63,6 +66,19 @@ class MapperRegistry:
             "a class has one mapper a registry, and a storage name one class"
         )
         raise MappingError(message)
+
+    def on(self, event: str, handler: Handler) -> None:
+        """Call a plain function at an event of every unit, before the registry has a store.
+
+        Events are those of `redmapper.mapping.events`; several handlers of one are called in the
+        order of registration. Raises MappingError for a mistake, and once a store was made.
+        """
+        self._handlers.on(event, handler)
+
+    def use(self) -> Handlers:
+        """The handlers, which are complete from now on: a store is being made."""
+        self._handlers.used = True
+        return self._handlers
 
     def mapper_for(self, domain: type[Domain]) -> type[Mapper[Domain]]:
         """The mapper of a domain class; NotMapped, naming the nearest, where it has none."""
@@ -125,8 +141,25 @@ def _compile(declared: Declared, converter: Converter) -> MappedClass:
         indexes={
             name: _index(index, indexable, declared) for name, index in declared.indexes.items()
         },
-        codec=generate_codec(declared.domain, stored, key.attribute),
+        codec=generate_codec(declared.domain, stored, key.attribute, _maker(declared)),
+        validated=_validated(declared, attributes),
     )
+
+
+def _maker(declared: Declared) -> Callable[..., Any]:
+    """What makes an object of a record: the class, or what spares its validators."""
+    at_commit = declared.options.get("validate") == "commit"
+    return unvalidated(declared.domain) if at_commit else declared.domain
+
+
+def _validated(
+    declared: Declared, attributes: dict[str, Attribute]
+) -> tuple[attrs.Attribute[Any], ...]:
+    """The stored attributes whose validators run at the commit."""
+    if declared.options.get("validate") != "commit":
+        return ()
+    every = attrs.fields(declared.domain)
+    return tuple(each for each in every if each.validator and each.name in attributes)
 
 
 def _attribute(

@@ -23,7 +23,16 @@ from redmapper.query.explain import Explanation, Use
 from redmapper.query.planner import advice_for, plan_access
 from redmapper.query.selection import Row, Selection, sort_key
 from redmapper.wire import Flow
-from redmapper.work.plan import Absent, AtFields, AtVersion, Claim, EntityWrite, FlushPlan, Refusal
+from redmapper.work.plan import (
+    Absent,
+    AtFields,
+    AtVersion,
+    Claim,
+    EntityWrite,
+    FlushPlan,
+    Guard,
+    Refusal,
+)
 from redmapper.work.refusals import schema_mismatch
 from redmapper.work.strategy import Capabilities, Identity, Place
 
@@ -166,7 +175,7 @@ class BoundMemory:
             raise schema_mismatch(mapped)
 
     def _refusals(self, plan: FlushPlan) -> Iterator[Refusal]:
-        for position, write in enumerate(plan.writes):
+        for position, write in enumerate(plan.checked):
             stored = self.data.of(write.mapped).get(write.key)
             kind = _REFUSES[type(write.check)](write, stored)
             if kind is not None:
@@ -216,18 +225,18 @@ def _copy(record: Record | None) -> Record | None:
     return None if record is None else dict(record)
 
 
-def _when_absent(_: EntityWrite, stored: Record | None) -> str | None:
+def _when_absent(_: EntityWrite | Guard, stored: Record | None) -> str | None:
     return None if stored is None else "exists"
 
 
-def _at_version(write: EntityWrite, stored: Record | None) -> str | None:
+def _at_version(write: EntityWrite | Guard, stored: Record | None) -> str | None:
     if stored is None:
         return "gone"
     expected = write.check.version if isinstance(write.check, AtVersion) else b""
     return None if stored.get(VERSION) == expected else "changed"
 
 
-def _at_fields(write: EntityWrite, stored: Record | None) -> str | None:
+def _at_fields(write: EntityWrite | Guard, stored: Record | None) -> str | None:
     if stored is None:
         return "gone"
     fields = write.check.fields if isinstance(write.check, AtFields) else ()
@@ -235,7 +244,7 @@ def _at_fields(write: EntityWrite, stored: Record | None) -> str | None:
     return None if same else "changed"
 
 
-_REFUSES: dict[type, Callable[[EntityWrite, Record | None], str | None]] = {
+_REFUSES: dict[type, Callable[[EntityWrite | Guard, Record | None], str | None]] = {
     Absent: _when_absent,
     AtVersion: _at_version,
     AtFields: _at_fields,

@@ -30,6 +30,7 @@ class Change:
         key: its key, or None where a sequence will give it; a hidden one shows as `...`.
         base: the entity as it was loaded, or None.
         fields: attribute name -> (old, new), old being None in an insert. Hidden ones show `...`.
+        cls: the domain class.
     """
 
     kind: str
@@ -37,6 +38,7 @@ class Change:
     key: Any
     base: Any = attrs.field(eq=id, repr=False)
     fields: dict[str, tuple[Any, Any]]
+    cls: type = attrs.field(default=object, repr=False)
 
 
 def field_changes(tracked: Tracked) -> FieldChanges:
@@ -73,12 +75,44 @@ def change_of(tracked: Tracked) -> Change | None:
         key=_key(tracked.mapped, tracked.mapped.key_of(tracked.obj)),
         base=_base_entity(tracked),
         fields={} if kind == "delete" else _fields(tracked),
+        cls=tracked.mapped.domain,
     )
 
 
 def deletion(mapped: MappedClass, key: KeyBytes) -> Change:
     """The change of a deletion by key."""
-    return Change("delete", None, _key(mapped, mapped.decode_key(key)), None, {})
+    return Change("delete", None, _key(mapped, mapped.decode_key(key)), None, {}, mapped.domain)
+
+
+def written(
+    mapped: MappedClass, obj: object, key: KeyBytes, base: Record | None, record: Record | None
+) -> Change:
+    """The change that a commit has made of one record into another."""
+    fields = {} if record is None else _between(mapped, base or {}, record)
+    return Change(
+        kind="delete" if record is None else "insert" if base is None else "update",
+        obj=obj,
+        key=_key(mapped, mapped.decode_key(key)),
+        base=None if base is None else mapped.construct(base, key),
+        fields=fields,
+        cls=mapped.domain,
+    )
+
+
+def _between(mapped: MappedClass, base: Record, record: Record) -> dict[str, tuple[object, object]]:
+    """The attributes that differ, as they were and as they are."""
+    return {
+        each.name: (_decoded(each, base), _decoded(each, record))
+        for each in mapped.attributes
+        if not base or base.get(each.column.stored) != record.get(each.column.stored)
+    }
+
+
+def _decoded(attribute: Attribute, record: Record) -> object:
+    if attribute.column.hidden:
+        return Hidden()
+    stored = record.get(attribute.column.stored)
+    return None if stored is None else attribute.column.kind.codec.decode(stored)
 
 
 def _key(mapped: MappedClass, key: object) -> object:

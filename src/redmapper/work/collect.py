@@ -79,7 +79,9 @@ def is_blind(tracked: Tracked) -> bool:
     """Whether an object is written over whatever stands under its key."""
     if tracked.over_any or tracked.over_version is not None:
         return tracked.key is not None  # one that waits for a number can only be inserted
-    return tracked.mapped.conflict == "overwrite" and tracked.base is not None
+    return (
+        tracked.mapped.conflict == "overwrite" and tracked.base is not None and not tracked.guarded
+    )
 
 
 def write_of(pending: Pending, stored: Stored, version: bytes) -> EntityWrite | None:
@@ -130,6 +132,14 @@ def _unchanged(pending: Pending, over: Record) -> Check:
     return _at(over)
 
 
+def guard_of(tracked: Tracked) -> tuple[Pending, EntityWrite]:
+    """A guarded object as what is checked and not written: a write that changes nothing."""
+    mapped, key, base = tracked.mapped, tracked.key or b"", tracked.base or {}
+    pending = Pending(mapped, key, tracked, blind=False)
+    check = _unchanged(pending, base)
+    return pending, EntityWrite(mapped, key, check, tracked.base, tracked.base, {})
+
+
 def _at(record: Record) -> AtVersion:
     return _at_version(record.get(VERSION, b""))
 
@@ -143,7 +153,8 @@ def _check(pending: Pending, tracked: Tracked, over: Record | None, record: Reco
         return AtVersion(tracked.over_version.encode())
     if over is None:
         return ABSENT
-    if pending.mapped.conflict == "fields" and pending.changes is not None:
+    by_fields = pending.mapped.conflict == "fields" and not tracked.guarded
+    if by_fields and pending.changes is not None:
         read = _computed_from(pending.mapped, tracked.obj, over, record)
         return fields_check(pending.mapped, over, record, read)
     return _unchanged(pending, over)

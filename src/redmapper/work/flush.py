@@ -14,20 +14,36 @@ from collections import deque
 
 import attrs
 
-from redmapper.errors import IdentityConflict, KeyChanged, StoreError, UnitError
+from redmapper.errors import (
+    IdentityConflict,
+    KeyChanged,
+    StoreError,
+    UnitError,
+    UnitTooLarge,
+    ValueRefused,
+)
 from redmapper.mapping.mapped import KeyBytes, MappedClass
 from redmapper.mapping.records import FieldChanges
 from redmapper.wire import Flow
 from redmapper.work.changes import field_changes
-from redmapper.work.collect import Pending, Stored, Written, is_blind, write_of
+from redmapper.work.collect import Pending, Stored, Written, guard_of, is_blind, write_of
+from redmapper.work.events import Handling, kind_of
 from redmapper.work.identity import IdentityMap, Tracked
 from redmapper.work.keys import set_key
-from redmapper.work.plan import EntityWrite, Refusal, make_plan
-from redmapper.work.refusals import double_claims, refused
+from redmapper.work.plan import EntityWrite, Guard, Refusal, make_plan
+from redmapper.work.refusals import Writes, double_claims, refused
 from redmapper.work.session import Session
+from redmapper.work.validation import check_valid
 
 BLIND_ATTEMPTS = 20
 """How often a blind write is planned anew because the record under it has moved."""
+
+LARGE = 10_000
+"""Entities of one commit above which it warns: with indexes they block a server for 0.1 s."""
+
+LARGEST = 50_000
+"""Entities that a commit takes at most: half a second of everybody's time, and with some twenty
+words an entity the million that a server takes in one command."""
 
 
 @attrs.frozen
@@ -36,15 +52,22 @@ class Flush:
 
     session: Session
     map: IdentityMap
+    handling: Handling | None = None
 
     def run(self) -> Flow[None]:
         """Write every pending change in one atomic call, or nothing.
 
         Raises Conflict, ValueRefused, KeyChanged, UnitError or StoreError; the unit stays usable.
         """
+        if self.handling is not None:
+            self.handling.before_writes(self.map)
         self._check_superseded()
         self._check_keys()
+        if self.session.validates:
+            check_valid(self.map)
         pending = self._pending()
+        if len(pending) > LARGE:
+            self._check_size(len(pending))
         for _ in range(BLIND_ATTEMPTS):
             waiting = [each for each in pending if not each.key and each.waits]
             if waiting:
@@ -53,10 +76,21 @@ class Flush:
             stored = (yield from self._read_blind(blind)) if blind else {}
             refusals, writes = yield from self._emit(pending, stored)
             if not refusals:
-                return self._finalize(pending, writes, stored)
+                return self._land(pending, writes, stored)
             self._plan_again_or_raise(writes, refusals)
         message = f"a record was written by others {BLIND_ATTEMPTS} times while this commit tried"
         raise StoreError(message)
+
+    def _check_size(self, count: int) -> None:
+        """Warn of a unit that holds up the server's other clients; refuse one that stops them."""
+        cure = "use store.bulk, which is atomic a chunk, or commit in parts"
+        if count > LARGEST:
+            message = f"this unit writes {count} entities, and a commit takes {LARGEST}; {cure}"
+            raise UnitTooLarge(message)
+        self.session.warn(
+            f"this unit writes {count} entities at once; above {LARGE} a commit holds up a "
+            f"server's other clients: {cure}"
+        )
 
     def _check_superseded(self) -> None:
         for old in self.map.superseded.values():
@@ -99,7 +133,10 @@ class Flush:
             if each.snapshot is None or each.deleted:
                 found.append(_whole(each))
                 continue
-            changes = field_changes(each)
+            try:
+                changes = each.mapped.codec.compare(each.obj, each.snapshot)
+            except (ValueRefused, ValueError, AttributeError):  # that says where it stands
+                changes = field_changes(each)
             if changes or each.over_version is not None:
                 found.append(_changed(each, changes))
         found += [Pending(mapped, key) for (_, key), mapped in self.map.blind.items()]
@@ -128,8 +165,11 @@ class Flush:
 
     def _emit(
         self, pending: list[Pending], stored: Stored
-    ) -> Flow[tuple[tuple[Refusal, ...], Written]]:
-        """Plan and carry; the refusals, and the writes in the order of the plan."""
+    ) -> Flow[tuple[tuple[Refusal, ...], Writes]]:
+        """Plan and carry; the refusals, and the writes in the order of the plan.
+
+        What is refused may be a guard: then those stand after the writes.
+        """
         version = self.session.new_version()
         writes = Written()
         for each in pending:
@@ -137,21 +177,30 @@ class Flush:
             if write is not None:
                 writes.sources.append(each)
                 writes.writes.append(write)
-        if not writes:
+        guards = self._guards(writes) if self.map.guarding else []
+        if not writes and not guards:
             return (), writes
-        seen = _seen_newer(writes)
+        seen = _seen_newer([*writes, *guards] if guards else writes)
         if seen:
-            return seen, writes
+            return seen, [*writes, *guards]
         given = self.session.keys.given(writes)
-        plan, doubles = make_plan(tuple(writes.writes), given)
+        guarded = tuple([Guard(*write[:3]) for _, write in guards])
+        plan, doubles = make_plan(tuple(writes.writes), given, guarded)
         if doubles:
             raise double_claims(doubles, writes)
+        if self.handling is not None:
+            self.handling.planned(plan)
         refusals = yield from self.session.strategy.commit(plan)
         for mapped, _ in given if not refusals else ():
             self.session.keys.forget(mapped)  # the next number is above all that were given
-        return refusals, writes
+        return refusals, [*writes, *guards] if guards and refusals else writes
 
-    def _plan_again_or_raise(self, writes: Written, refusals: tuple[Refusal, ...]) -> None:
+    def _guards(self, writes: Writes) -> list[tuple[Pending, EntityWrite]]:
+        """The guarded objects that are not written: a write checks the whole of one by itself."""
+        written = {id(pending.tracked) for pending, _ in writes}
+        return [guard_of(each) for each in self.map if each.guarded and id(each) not in written]
+
+    def _plan_again_or_raise(self, writes: Writes, refusals: tuple[Refusal, ...]) -> None:
         """Return where the next plan may succeed: a blind record has moved, a number was taken."""
         again = False
         for refusal in refusals:
@@ -166,7 +215,16 @@ class Flush:
         if not again:
             raise refused(refusals, writes)
 
-    def _finalize(self, pending: list[Pending], writes: Written, stored: Stored) -> None:
+    def _land(self, pending: list[Pending], writes: Writes, stored: Stored) -> None:
+        """All is written."""
+        if self.handling is None:
+            self._finalize(pending, writes, stored)
+            return
+        kinds = {id(each): kind_of(each.tracked) for each in pending if each.tracked is not None}
+        self._finalize(pending, writes, stored)
+        self.handling.after_writes(kinds, writes)
+
+    def _finalize(self, pending: list[Pending], writes: Writes, stored: Stored) -> None:
         for each, write in writes:
             if each.tracked is not None:
                 self._settle(each.tracked, write)
@@ -174,6 +232,8 @@ class Flush:
             self._settle_unwritten(pending, writes, stored)
         self.map.blind.clear()
         self.map.superseded.clear()
+        if self.map.guarding:
+            self.map.unguard()
 
     def _settle(self, tracked: Tracked, write: EntityWrite) -> None:
         """Make a written object a loaded one, and forget one that went."""
@@ -186,9 +246,9 @@ class Flush:
             self.map.track(tracked)
         tracked.settle(write.record)
 
-    def _settle_unwritten(self, pending: list[Pending], writes: Written, stored: Stored) -> None:
+    def _settle_unwritten(self, pending: list[Pending], writes: Writes, stored: Stored) -> None:
         """What was written blindly, but stood there already; or was replaced by its equal."""
-        written = set(map(id, writes.sources))
+        written = {id(each) for each, _ in writes}
         for each in pending:
             tracked = each.tracked
             if tracked is None or id(each) in written:
@@ -234,7 +294,7 @@ def _key_changed(tracked: Tracked) -> KeyChanged:
     return KeyChanged(message)
 
 
-def _seen_newer(writes: Written) -> tuple[Refusal, ...]:
+def _seen_newer(writes: Writes) -> tuple[Refusal, ...]:
     """The writes that a later reading has already shown to be stale."""
     return tuple(
         [
@@ -242,6 +302,6 @@ def _seen_newer(writes: Written) -> tuple[Refusal, ...]:
             for position, (pending, _) in enumerate(writes)
             if pending.tracked is not None
             and pending.tracked.newer is not None
-            and pending.mapped.conflict == "version"
+            and (pending.mapped.conflict == "version" or pending.tracked.guarded)
         ]
     )

@@ -23,7 +23,8 @@ class Tracked:
     - loaded: `base` is the record it was loaded from, `snapshot` the object as it stood then.
     - a replacement (another object was deleted under its key): `base` without a snapshot.
 
-    `deleted` may be said of a loaded one. `key` is None until a sequence gives one; `assigned` is
+    `deleted` may be said of a loaded one, `guarded` too: the next commit checks that it is what was
+    loaded, whatever it does with it. `key` is None until a sequence gives one; `assigned` is
     one that the sequence has given and the object does not have before the commit has landed.
     `newer` is a record of another version that some read has seen since. `displaced` is the deleted
     object whose place it took, `displaced_blind` says that its key had been deleted blindly.
@@ -42,6 +43,7 @@ class Tracked:
     newer: Record | None = None
     displaced: Tracked | None = None
     displaced_blind: bool = False
+    guarded: bool = False
     serial: int = attrs.field(factory=itertools.count().__next__)
 
     def settle(self, record: Record) -> None:
@@ -82,13 +84,15 @@ class IdentityMap:
     """The side table of a unit: objects by their `id`, entities by mapper and key.
 
     Objects are held strongly and never marked, compared or hashed. `blind` are the keys deleted
-    without an object. Tracked ones keep the order in which they came.
+    without an object. Tracked ones keep the order in which they came. `guarding` says that some of
+    them may be guarded.
     """
 
     objects: dict[int, Tracked] = attrs.field(factory=dict)
     entities: dict[tuple[str, KeyBytes], Tracked] = attrs.field(factory=dict)
     blind: dict[tuple[str, KeyBytes], MappedClass] = attrs.field(factory=dict)
     superseded: dict[int, Superseded] = attrs.field(factory=dict)
+    guarding: bool = False
 
     def of(self, obj: object) -> Tracked | None:
         """What is tracked of an object."""
@@ -136,6 +140,7 @@ class IdentityMap:
         other = self.at(tracked.mapped, key)
         if other is not None and other.deleted:
             tracked.base, tracked.displaced = other.base, other
+            tracked.guarded = other.guarded
             self.forget(other)
         elif self.blind.pop((tracked.mapped.name, key), None) is not None:
             tracked.over_any = tracked.displaced_blind = True
@@ -159,6 +164,17 @@ class IdentityMap:
         """Forget everything."""
         for table in (self.objects, self.entities, self.blind, self.superseded):
             table.clear()
+        self.guarding = False
+
+    def guard(self, tracked: Tracked) -> None:
+        """Have the next commit check a loaded object."""
+        tracked.guarded = self.guarding = True
+
+    def unguard(self) -> None:
+        """A commit has landed, and with it what it checked."""
+        for tracked in self.objects.values():
+            tracked.guarded = False
+        self.guarding = False
 
     def __iter__(self) -> Iterator[Tracked]:
         return iter(tuple(self.objects.values()))

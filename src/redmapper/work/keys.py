@@ -162,11 +162,11 @@ _MADE: dict[type, Callable[[UUID], Any]] = {str: str, UUID: lambda made: made}
 
 
 def encode_unique(
-    registry: MapperRegistry, unique: Unique, values: tuple[object, ...]
+    registry: MapperRegistry, unique: Unique, values: tuple[object, ...], verb: str = "get_by"
 ) -> tuple[MappedClass, MappedIndex, bytes | None]:
-    """The value of a `Unique` that `get_by` asks for; None where a None exempts from it."""
+    """The value of a `Unique` that a verb asks for; None where a None exempts from it."""
     if not isinstance(unique, Unique) or unique.owner is None:
-        message = f"get_by takes a Unique of a mapper, such as Users.by_email, not {unique!r}"
+        message = f"{verb} takes a Unique of a mapper, such as Users.by_email, not {unique!r}"
         raise QueryError(message)
     mapped = _mapped_with(registry, unique)
     index = mapped.indexes[unique.name]

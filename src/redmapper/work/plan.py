@@ -102,23 +102,38 @@ class Release(NamedTuple):
     position: int
 
 
+class Guard(NamedTuple):
+    """An entity that is checked and not written: it was read, and must still be as it was."""
+
+    mapped: MappedClass
+    key: KeyBytes
+    check: Check
+
+
 class FlushPlan(NamedTuple):
     """Everything one commit checks and writes.
 
-    `sequences` are the greatest integer keys given by hand, which move the sequences.
+    `sequences` are the greatest integer keys given by hand, which move the sequences. Positions
+    count the writes, and go on with the guards.
     """
 
     writes: tuple[EntityWrite, ...]
     claims: tuple[Claim, ...] = ()
     releases: tuple[Release, ...] = ()
     sequences: tuple[tuple[MappedClass, int], ...] = ()
+    guards: tuple[Guard, ...] = ()
+
+    @property
+    def checked(self) -> tuple[EntityWrite | Guard, ...]:
+        """All that is checked, by position."""
+        return (*self.writes, *self.guards) if self.guards else self.writes
 
 
 @attrs.frozen
 class Refusal:
     """A check that did not hold, by its position in the plan.
 
-    `kind`: "exists", "changed", "gone" (of `writes[position]`), "taken" (of the claim's write).
+    `kind`: "exists", "changed", "gone" (of `checked[position]`), "taken" (of the claim's write).
     """
 
     position: int
@@ -137,9 +152,11 @@ class DoubleClaim:
 
 
 def make_plan(
-    writes: tuple[EntityWrite, ...], sequences: tuple[tuple[MappedClass, int], ...] = ()
+    writes: tuple[EntityWrite, ...],
+    sequences: tuple[tuple[MappedClass, int], ...] = (),
+    guards: tuple[Guard, ...] = (),
 ) -> tuple[FlushPlan, list[DoubleClaim]]:
-    """The plan of these writes, and the values that two of them claim."""
+    """The plan of these writes and guards, and the values that two of them claim."""
     if len({(write.mapped, write.key) for write in writes}) < len(writes):
         message = "a plan must not write one entity twice"
         raise ValueError(message)
@@ -155,7 +172,7 @@ def make_plan(
         if first is not claim:
             doubles.append(DoubleClaim(claim, first))
     left = tuple(release for place, release in given_up.items() if place not in taken)
-    return FlushPlan(writes, tuple(taken.values()), left, sequences), doubles
+    return FlushPlan(writes, tuple(taken.values()), left, sequences, guards), doubles
 
 
 def _unique_changes(

@@ -6,7 +6,7 @@ newer version, so that a commit of a change to it fails early.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import attrs
@@ -14,7 +14,7 @@ import attrs
 from redmapper.errors import NotFound, QueryError
 from redmapper.mapping.columns import VERSION
 from redmapper.mapping.indexes import Unique
-from redmapper.mapping.mapped import KeyBytes, MappedClass
+from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
 from redmapper.query.explain import Explanation
 from redmapper.query.page import Page, position_at, token_of
 from redmapper.query.query import Asked
@@ -30,11 +30,12 @@ from redmapper.work.session import Session, UnitOptions
 
 @attrs.frozen
 class Reading:
-    """Reads into an identity map, through it, and over it."""
+    """Reads into an identity map, through it, and over it; `loaded` is told of each object."""
 
     session: Session
     options: UnitOptions
     map: IdentityMap
+    loaded: Callable[[object], None] | None = None
 
     def get_many(self, cls: type, keys: Sequence[object]) -> Flow[list[Any]]:
         """The entities with these keys, None for the missing; one round trip for the unknown."""
@@ -83,7 +84,11 @@ class Reading:
         mapped, index, value = encode_unique(self.session.registry, unique, values)
         if value is None:
             return None
-        overlay = self._overlay(mapped)
+        return (yield from self.owner(index, value, self._overlay(mapped)))
+
+    def owner(self, index: MappedIndex, value: bytes, overlay: Overlay) -> Flow[Any]:
+        """The owner of a unique value, or None."""
+        mapped = overlay.mapped
         mine = overlay.owner(index, value)
         if mine is not None:
             return mine.obj
@@ -96,7 +101,8 @@ class Reading:
         """The object of a stored row: the one that is tracked, or a new one."""
         key, record = row
         if self.options.untracked:
-            return mapped.construct(record, key)
+            obj = mapped.construct(record, key)
+            return self._told(obj) if self.loaded else obj
         tracked = self.map.entities.get((mapped.name, key))
         if tracked is not None:
             if tracked.base is not None and record.get(VERSION) != tracked.version:
@@ -105,6 +111,11 @@ class Reading:
         obj = mapped.construct(record, key)
         snapshot = None if self.options.read_only else mapped.snapshot(obj)
         self.map.load(Tracked(obj, mapped, key, record, snapshot), key)
+        return self._told(obj) if self.loaded else obj
+
+    def _told(self, obj: Any) -> Any:  # noqa: ANN401 - an entity
+        if self.loaded is not None:
+            self.loaded(obj)
         return obj
 
     # --- queries -----------------------------------------------------------------------------
@@ -181,9 +192,7 @@ class Reading:
         return attrs.evolve(selection, limit=selection.limit + offset)
 
     def _objects(self, mapped: MappedClass, found: list[Found]) -> list[Any]:
-        """The objects of rows; where nobody holds the unit, nothing is tracked."""
-        if self.options.untracked:
-            return [mapped.construct(each.record, each.key or b"") for each in found]
+        """The objects of rows."""
         return [
             each.tracked.obj
             if each.tracked
@@ -198,6 +207,10 @@ class Reading:
         """This unit's pending changes to one mapper, as queries see them."""
         if self.options.reads == "stored" or self.options.read_only:
             return Overlay(mapped, (), frozenset())
+        return self.pending_of(mapped)
+
+    def pending_of(self, mapped: MappedClass) -> Overlay:
+        """All that this unit would change of one mapper."""
         blind = frozenset(key for name, key in self.map.blind if name == mapped.name)
         pending = [each for each in self.map if each.mapped is mapped and is_pending(each)]
         return Overlay.of(mapped, pending, blind)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import attrs
 
+from redmapper.mapping.events import Handlers
 from redmapper.mapping.registry import MapperRegistry
 from redmapper.work.keys import KeyMaker
 from redmapper.work.strategy import BoundStrategy
@@ -13,13 +14,18 @@ from redmapper.work.strategy import BoundStrategy
 
 @attrs.frozen
 class Session:
-    """What a unit has of its store: all that is the same for every unit."""
+    """What a unit has of its store: all that is the same for every unit.
+
+    `validates`: a mapper has validators that run at the commit.
+    """
 
     registry: MapperRegistry
     strategy: BoundStrategy
     keys: KeyMaker
     new_version: Callable[[], bytes]
     warn: Callable[[str], None]
+    handlers: Handlers = attrs.field(factory=Handlers)
+    validates: bool = False
 
 
 @attrs.frozen(kw_only=True)

@@ -12,25 +12,31 @@ another is under way is `ConcurrentUse`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, TypeVar
 
 from redmapper.errors import (
     ConcurrentUse,
+    QueryError,
     ReadOnlyUnit,
     UnitActive,
     UnitClosed,
     UnitError,
     ValueRefused,
 )
-from redmapper.mapping.mapped import KeyBytes, MappedClass, version_of
+from redmapper.mapping.indexes import Unique
+from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex, version_of
 from redmapper.query.query import Asked, QueryBase
 from redmapper.wire import Flow
 from redmapper.work.changes import Change, change_of, deletion, field_changes, is_pending
+from redmapper.work.events import FREE, Handling
 from redmapper.work.flush import Flush
 from redmapper.work.identity import IdentityMap, Superseded, Tracked
+from redmapper.work.keys import encode_unique
 from redmapper.work.reading import Reading, not_found
 from redmapper.work.session import Session, UnitOptions
+from redmapper.work.table import Changes
 
 Entity = TypeVar("Entity")
 Result = TypeVar("Result")
@@ -43,9 +49,17 @@ class UnitBase:
         self._session = session
         self._options = options
         self._map = IdentityMap()
-        self._reading = Reading(session, options, self._map)
+        self._handling = Handling.by(session.handlers) if session.handlers.of else None
+        self._reading = Reading(session, options, self._map, self._loaded_handler())
         self._active = False
         self._busy = False
+
+    def _loaded_handler(self) -> Callable[[object], None] | None:
+        """Whom reading tells of the objects it makes, if anybody."""
+        handling = self._handling
+        if handling is None or not handling.of["loaded"]:
+            return None
+        return partial(handling.tell, "loaded")
 
     # --- life --------------------------------------------------------------------------------
 
@@ -55,32 +69,65 @@ class UnitBase:
             raise UnitActive(message)
         self._map.clear()
         self._active = True
+        if self._handling is not None:
+            self._handling.begin()
 
     def _leave(self, failure: BaseException | None) -> Flow[None]:
         """The end of a block: commit after a clean one, and forget everything in any case."""
+        passing, emptied = failure, failure is not None
         try:
             if failure is None and self._options.commit == "explicit":
-                self._warn_of_uncommitted()
+                emptied = self._warn_of_uncommitted()
             elif failure is None and not self._options.read_only:
                 yield from self._commit()
+        except BaseException as error:
+            passing, emptied = error, isinstance(error, Exception)
+            raise
         finally:
+            held = self._map.knows_any
             self._map.clear()
             self._active = False
+            if self._handling is not None:
+                self._end_aloud(passing, emptied=emptied, held=held)
 
-    def _warn_of_uncommitted(self) -> None:
+    def _end_aloud(self, passing: BaseException | None, *, emptied: bool, held: bool) -> None:
+        """Tell handlers of the end of the block: of what was discarded, unless they know."""
+        if self._handling is not None:
+            anew = held or not self._handling.discarded
+            emptied = emptied and anew and not self._options.read_only
+            self._handling.close(self, passing, emptied=emptied)
+
+    def _raised_late(self, error: BaseException) -> bool:
+        """Whether an error is a handler's, of a commit that has landed."""
+        return self._handling is not None and any(error is each for each in self._handling.late)
+
+    def _warn_of_uncommitted(self) -> bool:
+        """Warn of what is discarded; whether there is anything."""
         left = len(self._map.blind) + sum(map(_is_unwritten, self._map))
         if left:
             self._session.warn(f"a unit with commit='explicit' discards {left} changes")
+        return bool(left)
 
     def _require_active(self, verb: str) -> None:
         if not self._active:
             message = f"{verb}() outside the unit's block; call it inside `with unit:`"
             raise UnitClosed(message)
+        if self._handling is not None and self._handling.running not in FREE:
+            self._refuse_in_handler(verb)
         if self._busy:
             message = (
                 f"{verb}() while another call on this unit is under way; a unit is for one task"
             )
             raise ConcurrentUse(message)
+
+    def _refuse_in_handler(self, verb: str) -> None:
+        running = "" if self._handling is None else self._handling.running
+        if running:
+            message = (
+                f"{verb}() inside a handler of {running!r}; a handler of 'before_commit' may use "
+                "the unit, but neither commit it nor roll it back"
+            )
+            raise UnitError(message)
 
     def _require_writable(self, verb: str) -> None:
         self._require_active(verb)
@@ -123,6 +170,48 @@ class UnitBase:
             return obj
         self._map.enter(Tracked(obj, mapped, self._own_key(mapped, obj)))
         return obj
+
+    def _get_or_add(
+        self, unique: Unique, values: tuple[object, ...], factory: Callable[[], object]
+    ) -> Flow[Any]:
+        """The owner of a unique value; where there is none, what the factory makes, added.
+
+        Pending changes count, in a unit with reads="stored" too. The factory runs when the reading
+        is over, so that it may use this unit.
+        """
+        self._require_writable("get_or_add")
+        mapped, index, value = encode_unique(self._session.registry, unique, values, "get_or_add")
+        if not callable(factory):
+            message = f"get_or_add(factory={factory!r}): a function that makes the object"
+            raise UnitError(message)
+        if value is None:
+            message = f"get_or_add: {unique!r} is not enforced for None, so nobody owns it"
+            raise QueryError(message)
+        overlay = self._reading.pending_of(mapped)
+        reading = self._reading.owner(index, value, overlay)
+        found = yield from self._exclusive("get_or_add", reading)
+        if found is not None:
+            return found
+        made = factory()
+        self._check_made(mapped, index, value, made)
+        return self.add(made)
+
+    def _check_made(
+        self, mapped: MappedClass, index: MappedIndex, value: bytes, made: object
+    ) -> None:
+        """What a factory has made must own the value, or the next call would make another."""
+        if self._session.registry.mapped_object(made) is not mapped:
+            message = (
+                f"get_or_add: the factory made a {type(made).__name__}, but {index!r} is of "
+                f"{mapped.domain.__name__}"
+            )
+            raise UnitError(message)
+        if value not in index.values(mapped.encode(made)):
+            message = (
+                f"get_or_add: the {mapped.domain.__name__} that the factory made has another "
+                f"value of {index!r} than was asked for; make it with the same"
+            )
+            raise UnitError(message)
 
     def add_all(self, objs: Iterable[Entity]) -> list[Entity]:
         """`add` each of them."""
@@ -238,6 +327,22 @@ class UnitBase:
         if tracked is not None:
             self._map.leave(tracked)
 
+    def guard(self, obj: object) -> None:
+        """Have the next commit fail with Stale where a loaded object has changed or gone meanwhile.
+
+        For what was only read, and decides over what is written. It holds for one commit, under
+        every conflict policy; a commit of guards alone asks the store too.
+
+        Raises:
+            UnitError: it is not tracked here, or new.
+        """
+        self._require_writable("guard")
+        tracked = self._tracked(obj, "guard")
+        if tracked.base is None:
+            message = f"guard: {tracked.title} is new: there is nothing stored that could change"
+            raise UnitError(message)
+        self._map.guard(tracked)
+
     def _tracked(self, obj: object, verb: str) -> Tracked:
         """What is tracked of an object; UnitError where nothing is."""
         self._session.registry.mapped_object(obj)
@@ -271,11 +376,14 @@ class UnitBase:
         return "dirty" if field_changes(tracked) else "clean"
 
     def changes(self) -> list[Change]:
-        """What a commit would do, in the order in which objects came; without I/O."""
+        """What a commit would do, in the order in which objects came; without I/O.
+
+        A list of `Change`, which prints as a table.
+        """
         self._require_active("changes")
         found = [change_of(tracked) for tracked in self._map]
         blind = [deletion(mapped, key) for (_, key), mapped in self._map.blind.items()]
-        return [change for change in found if change is not None] + blind
+        return Changes([change for change in found if change is not None] + blind)
 
     def version_of(self, obj: object) -> str | None:
         """The version token an object was loaded with or written as; None for a new one."""
@@ -290,14 +398,32 @@ class UnitBase:
     def rollback(self) -> None:
         """Forget every object and pending change; objects stay as they are."""
         self._require_active("rollback")
+        self._refuse_in_handler("rollback")
         self._map.clear()
+        if self._handling is not None:
+            self._handling.rolled_back(self)
 
     # --- what may need the server ------------------------------------------------------------
 
     def _commit(self) -> Flow[None]:
         """Write every pending change, or nothing."""
         self._require_writable("commit")
+        if self._handling is not None:
+            return self._commit_aloud(self._handling)
         return self._exclusive("commit", Flush(self._session, self._map).run())
+
+    def _commit_aloud(self, handling: Handling) -> Flow[None]:
+        """The same, and handlers are told of it; one that raises before the script undoes all."""
+        self._refuse_in_handler("commit")
+        try:
+            handling.before_commit(self, self._map)
+            flush = Flush(self._session, self._map, handling)
+            yield from self._exclusive("commit", flush.run())
+        except Exception as error:
+            if handling.failed(error):
+                self._map.clear()
+                handling.rolled_back(self)
+            raise
 
     def _asked(self, cls: type | QueryBase[Any]) -> Asked:
         """What a query asks, or the beginning of one over a mapper's entities."""

@@ -105,10 +105,13 @@ class AsyncStore(StoreBase, AsyncReads):
         """
         retry = self._retry(attempts)
         while True:
+            unit = self.unit()
             try:
-                async with self.unit() as unit:
+                async with unit:
                     result = await work(unit)
             except Conflict as conflict:
+                if unit._raised_late(conflict):  # noqa: SLF001 - by a handler, after the commit
+                    raise
                 await asyncio.sleep(retry.pause_after(conflict))
             else:
                 return result

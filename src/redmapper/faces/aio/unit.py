@@ -7,10 +7,12 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from redmapper.faces.aio.reads import AsyncReads
+from redmapper.mapping.indexes import Unique
 from redmapper.wire import Flow
 from redmapper.work.session import Session, UnitOptions
 from redmapper.work.unit import UnitBase
 
+Entity = TypeVar("Entity")
 Result = TypeVar("Result")
 
 
@@ -54,3 +56,16 @@ class AsyncUnitOfWork(UnitBase, AsyncReads):
     async def refresh(self, obj: object) -> None:
         """Load a tracked object anew, over what was changed; NotFound when it is gone."""
         await self._run(self._refresh(obj))
+
+    async def get_or_add(
+        self, unique: Unique, *values: object, factory: Callable[[], Entity]
+    ) -> Entity:
+        """The owner of a unique value, or what `factory()` makes, added.
+
+        Somebody else may add one meanwhile: then the commit raises Taken, and in `store.transact`
+        the work is run again and finds it. The factory is a plain function.
+
+        Raises QueryError where a None exempts from the Unique, UnitError where the factory makes
+        what does not have the value.
+        """
+        return await self._run(self._get_or_add(unique, values, factory))

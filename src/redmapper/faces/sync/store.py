@@ -98,10 +98,13 @@ class Store(StoreBase, Reads):
         """
         retry = self._retry(attempts)
         while True:
+            unit = self.unit()
             try:
-                with self.unit() as unit:
+                with unit:
                     result = work(unit)
             except Conflict as conflict:
+                if unit._raised_late(conflict):  # noqa: SLF001 - by a handler, after the commit
+                    raise
                 time.sleep(retry.pause_after(conflict))
             else:
                 return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import attrs
 
@@ -20,6 +20,7 @@ from redmapper.work.plan import (
     Claim,
     EntityWrite,
     FlushPlan,
+    Guard,
     Refusal,
 )
 
@@ -47,7 +48,15 @@ class CommitCall:
 
 def secrets(plan: FlushPlan, places: Places) -> frozenset[Argument]:
     """The words of a plan's call that logs and messages must not show."""
-    return frozenset(word for write in plan.writes for word in _secrets(write, places))
+    words = {word for write in plan.writes for word in _secrets(write, places)}
+    return frozenset(words.union(*(_guard_secrets(guard, places) for guard in plan.guards)))
+
+
+def _guard_secrets(guard: Guard, places: Places) -> Iterator[Argument]:
+    if guard.mapped.hidden:
+        yield from _secret_checks(guard)
+        if guard.mapped.hides_key:
+            yield from (guard.key, places.of(guard.mapped).records + guard.key)
 
 
 def _secrets(write: EntityWrite, places: Places) -> Iterator[Argument]:
@@ -62,11 +71,21 @@ def _secrets(write: EntityWrite, places: Places) -> Iterator[Argument]:
 
 def _secret_fields(write: EntityWrite) -> Iterator[Argument]:
     """Of the hash, as they are written and as they are checked."""
-    hidden, check = write.mapped.hidden, write.check
-    checked = check.fields if isinstance(check, AtFields) else ()
-    expected = cut_check(checked, write.mapped)
-    for name, value in (*cut(write.changes, write.base).items(), *expected):
-        if value is not None and name.partition(b":")[0] in hidden:
+    yield from _secret_values_of(write.mapped, cut(write.changes, write.base).items())
+    yield from _secret_checks(write)
+
+
+def _secret_checks(checked: EntityWrite | Guard) -> Iterator[Argument]:
+    check = checked.check
+    fields = check.fields if isinstance(check, AtFields) else ()
+    yield from _secret_values_of(checked.mapped, cut_check(fields, checked.mapped))
+
+
+def _secret_values_of(
+    mapped: MappedClass, fields: Iterable[tuple[bytes, bytes | None]]
+) -> Iterator[Argument]:
+    for name, value in fields:
+        if value is not None and name.partition(b":")[0] in mapped.hidden:
             yield from (value, b"=" + value)
 
 
@@ -112,7 +131,7 @@ def _refusal(called: CommitCall, violation: Reply) -> Refusal:
         claim = called.claimed[at - 1]
         return Refusal(claim.position, "taken", claim=claim, owner=found)
     position = called.checked[_CHECKED[kind]][at - 1]
-    write = called.plan.writes[position]
+    write = called.plan.checked[position]
     stored = joined(found, write.mapped, write.key)
     named = "exists" if kind == b"exists" else "gone" if stored is None else "changed"
     return Refusal(position, named, stored)

@@ -224,8 +224,21 @@ def _say_checks(compiled: Compiled) -> None:
                 prefix = group.places.records
                 keys += [prefix + write.key for write in group.writes]
                 positions += group.positions
+        if compiled.plan.guards:
+            positions += _guarded(compiled, kind)
         compiled.checked[kind] = positions
         say(compiled, positions, first)
+
+
+def _guarded(compiled: Compiled, kind: type[Check]) -> list[int]:
+    """The positions of the guards with such a check; their records become keys like the others."""
+    plan = compiled.plan
+    found: list[int] = []
+    for position, guard in enumerate(plan.guards, start=len(plan.writes)):
+        if type(guard.check) is kind:
+            compiled.keys.append(compiled.places.of(guard.mapped).records + guard.key)
+            found.append(position)
+    return found
 
 
 def _say_absent(compiled: Compiled, positions: list[int], first: int) -> None:
@@ -234,16 +247,18 @@ def _say_absent(compiled: Compiled, positions: list[int], first: int) -> None:
 
 def _say_versions(compiled: Compiled, positions: list[int], first: int) -> None:
     compiled.integers += (len(positions), first)
-    checks = [compiled.plan.writes[position].check for position in positions]
+    checked = compiled.plan.checked
+    checks = [checked[position].check for position in positions]
     compiled.words += [check.version for check in checks if isinstance(check, AtVersion)]
 
 
 def _say_fields(compiled: Compiled, positions: list[int], first: int) -> None:
+    checked = compiled.plan.checked
     compiled.integers.append(len(positions))
     for at, position in enumerate(positions, start=first):
-        check = compiled.plan.writes[position].check
+        check = checked[position].check
         fields = check.fields if isinstance(check, AtFields) else ()
-        expected = cut_check(fields, compiled.plan.writes[position].mapped)
+        expected = cut_check(fields, checked[position].mapped)
         compiled.integers += (at, len(expected))
         compiled.words += [name for name, _ in expected]
         compiled.words += [b"" if value is None else b"=" + value for _, value in expected]

@@ -29,7 +29,7 @@ def compile_one(plan: FlushPlan, places: Places, lane: bytes) -> CommitCall | No
 
     The script has one word for a check: a version, or none where the record must be absent.
     """
-    if len(plan.writes) != 1:
+    if len(plan.writes) != 1 or plan.guards:
         return None
     (write,) = plan.writes
     mapped, key, check, base, record, changes = write

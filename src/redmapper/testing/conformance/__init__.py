@@ -42,6 +42,8 @@ ROOMS = (
     "asking",
     "committing",
     "conflicts",
+    "events",
+    "guards",
     "living",
     "overlays",
     "pieces",
@@ -53,6 +55,7 @@ ROOMS = (
     "texts",
     "tracking",
     "uniques",
+    "validation",
     "values",
 )
 pytest.register_assert_rewrite(*(f"{__name__}.{room}" for room in ROOMS))
@@ -76,9 +79,19 @@ from redmapper.testing.conformance.conflicts import (
     TestTransact,
     TestVersionPolicy,
 )
+from redmapper.testing.conformance.events import (
+    TestEvents,
+    TestHandlersThatRaise,
+    TestRegisteringHandlers,
+)
 from redmapper.testing.conformance.faces import (
     OpenStore,
     store_opener,
+)
+from redmapper.testing.conformance.guards import (
+    TestGetOrAdd,
+    TestGuard,
+    TestSizes,
 )
 from redmapper.testing.conformance.living import (
     TestKindsOfUnits,
@@ -144,6 +157,10 @@ from redmapper.testing.conformance.uniques import (
     TestUniqueValues,
     TestViolations,
 )
+from redmapper.testing.conformance.validation import (
+    TestValidateKeyword,
+    TestValidationAtCommit,
+)
 from redmapper.testing.conformance.values import (
     TestNested,
     TestSameValues,
@@ -160,10 +177,14 @@ __all__ = [
     "TestConditions",
     "TestDamage",
     "TestDelete",
+    "TestEvents",
     "TestExactness",
     "TestExplanations",
     "TestFieldsPolicy",
+    "TestGetOrAdd",
+    "TestGuard",
     "TestHandOver",
+    "TestHandlersThatRaise",
     "TestIdentity",
     "TestKeys",
     "TestKeysAndValues",
@@ -188,6 +209,7 @@ __all__ = [
     "TestRefusedObjects",
     "TestRefusedQueries",
     "TestRefusedValues",
+    "TestRegisteringHandlers",
     "TestReplace",
     "TestReplacement",
     "TestSameValues",
@@ -197,6 +219,7 @@ __all__ = [
     "TestSequences",
     "TestShapes",
     "TestShapesAtWork",
+    "TestSizes",
     "TestStates",
     "TestStores",
     "TestTaken",
@@ -206,6 +229,8 @@ __all__ = [
     "TestUnits",
     "TestUnknownFields",
     "TestUntrack",
+    "TestValidateKeyword",
+    "TestValidationAtCommit",
     "TestValues",
     "TestValuesWithoutPlace",
     "TestVersionPolicy",

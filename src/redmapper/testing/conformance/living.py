@@ -47,6 +47,8 @@ VERBS: dict[str, Any] = {
     "delete": lambda uow: uow.delete(ANN),
     "delete_by_key": lambda uow: uow.delete_by_key(User, 1),
     "untrack": lambda uow: uow.untrack(ANN),
+    "guard": lambda uow: uow.guard(ANN),
+    "get_or_add": lambda uow: uow.get_or_add(Users.by_email, "b@x", factory=lambda: User("Bob")),
     "get": lambda uow: uow.get(User, 1),
     "require": lambda uow: uow.require(User, 1),
     "get_many": lambda uow: uow.get_many(User, [1]),
@@ -59,7 +61,17 @@ VERBS: dict[str, Any] = {
     "state": lambda uow: uow.state(ANN),
     "version_of": lambda uow: uow.version_of(ANN),
 }
-WRITING = ("add", "add_all", "put", "replace", "delete", "delete_by_key", "commit")
+WRITING = (
+    "add",
+    "add_all",
+    "put",
+    "replace",
+    "delete",
+    "delete_by_key",
+    "guard",
+    "get_or_add",
+    "commit",
+)
 
 
 class TestUnits:
