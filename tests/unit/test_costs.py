@@ -177,4 +177,4 @@ def test_a_commit_of_one(store: Store):
         with store.unit() as unit:
             unit.add(user(1))
 
-    assert 145 >= calls(work)
+    assert 149 >= calls(work)

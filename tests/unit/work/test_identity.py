@@ -225,7 +225,8 @@ def test_what_was_written_is_loaded_from_then_on():
     )
     record = {b"name": b"Ann", b"@": b"w"}
     tracked.settle(record)
-    expected = Tracked(tracked.obj, MAPPED, b"7", record, MAPPED.snapshot(tracked.obj))
+    snapshot = MAPPED.snapshot(tracked.obj)
+    expected = Tracked(tracked.obj, MAPPED, b"7", record, snapshot, serial=tracked.serial)
     assert attrs.asdict(expected, recurse=False) == attrs.asdict(tracked, recurse=False)
 
 
