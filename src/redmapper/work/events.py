@@ -12,7 +12,8 @@ Only `before_commit` may use the unit, and not to commit or to roll back.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import attrs
@@ -90,6 +91,11 @@ class Handling:
                 handler(what)
             except Exception as error:  # noqa: BLE001 - it is the user's
                 self.late.append(error)
+
+    @property
+    def loaded(self) -> Callable[[object], None] | None:
+        """Whom reading tells of the objects it makes, if anybody."""
+        return partial(self.tell, "loaded") if self.of["loaded"] else None
 
     # --- the course of a commit ---
 

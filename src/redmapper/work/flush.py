@@ -46,9 +46,9 @@ LARGEST = 50_000
 words an entity the million that a server takes in one command."""
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class Flush:
-    """Writes what is pending in an identity map."""
+    """Writes what is pending in an identity map; one is made a commit, so it is not frozen."""
 
     session: Session
     map: IdentityMap
@@ -66,7 +66,7 @@ class Flush:
         if self.session.validates:
             check_valid(self.map)
         pending = self._pending()
-        if len(pending) > LARGE:
+        if pending[LARGE:]:  # a commit of one counts its calls, and this is none
             self._check_size(len(pending))
         for _ in range(BLIND_ATTEMPTS):
             waiting = [each for each in pending if not each.key and each.waits]
@@ -76,7 +76,9 @@ class Flush:
             stored = (yield from self._read_blind(blind)) if blind else {}
             refusals, writes = yield from self._emit(pending, stored)
             if not refusals:
-                return self._land(pending, writes, stored)
+                if self.handling is not None:
+                    return self._land_aloud(self.handling, pending, writes, stored)
+                return self._finalize(pending, writes, stored)
             self._plan_again_or_raise(writes, refusals)
         message = f"a record was written by others {BLIND_ATTEMPTS} times while this commit tried"
         raise StoreError(message)
@@ -184,7 +186,7 @@ class Flush:
         if seen:
             return seen, [*writes, *guards]
         given = self.session.keys.given(writes)
-        guarded = tuple([Guard(*write[:3]) for _, write in guards])
+        guarded = tuple([Guard(*write[:3]) for _, write in guards]) if guards else ()
         plan, doubles = make_plan(tuple(writes.writes), given, guarded)
         if doubles:
             raise double_claims(doubles, writes)
@@ -215,14 +217,13 @@ class Flush:
         if not again:
             raise refused(refusals, writes)
 
-    def _land(self, pending: list[Pending], writes: Writes, stored: Stored) -> None:
-        """All is written."""
-        if self.handling is None:
-            self._finalize(pending, writes, stored)
-            return
+    def _land_aloud(
+        self, handling: Handling, pending: list[Pending], writes: Writes, stored: Stored
+    ) -> None:
+        """All is written: finalize, and tell the handlers."""
         kinds = {id(each): kind_of(each.tracked) for each in pending if each.tracked is not None}
         self._finalize(pending, writes, stored)
-        self.handling.after_writes(kinds, writes)
+        handling.after_writes(kinds, writes)
 
     def _finalize(self, pending: list[Pending], writes: Writes, stored: Stored) -> None:
         for each, write in writes:

@@ -13,7 +13,6 @@ another is under way is `ConcurrentUse`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import partial
 from typing import Any, TypeVar
 
 from redmapper.errors import (
@@ -50,16 +49,10 @@ class UnitBase:
         self._options = options
         self._map = IdentityMap()
         self._handling = Handling.by(session.handlers) if session.handlers.of else None
-        self._reading = Reading(session, options, self._map, self._loaded_handler())
+        loaded = None if self._handling is None else self._handling.loaded
+        self._reading = Reading(session, options, self._map, loaded)
         self._active = False
         self._busy = False
-
-    def _loaded_handler(self) -> Callable[[object], None] | None:
-        """Whom reading tells of the objects it makes, if anybody."""
-        handling = self._handling
-        if handling is None or not handling.of["loaded"]:
-            return None
-        return partial(handling.tell, "loaded")
 
     # --- life --------------------------------------------------------------------------------
 
@@ -84,18 +77,14 @@ class UnitBase:
             passing, emptied = error, isinstance(error, Exception)
             raise
         finally:
-            held = self._map.knows_any
+            if self._handling is not None and emptied:
+                # unless they know that it was emptied before
+                emptied = self._map.knows_any or not self._handling.discarded
             self._map.clear()
             self._active = False
             if self._handling is not None:
-                self._end_aloud(passing, emptied=emptied, held=held)
-
-    def _end_aloud(self, passing: BaseException | None, *, emptied: bool, held: bool) -> None:
-        """Tell handlers of the end of the block: of what was discarded, unless they know."""
-        if self._handling is not None:
-            anew = held or not self._handling.discarded
-            emptied = emptied and anew and not self._options.read_only
-            self._handling.close(self, passing, emptied=emptied)
+                emptied = emptied and not self._options.read_only
+                self._handling.close(self, passing, emptied=emptied)
 
     def _raised_late(self, error: BaseException) -> bool:
         """Whether an error is a handler's, of a commit that has landed."""
