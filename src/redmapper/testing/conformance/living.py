@@ -535,7 +535,7 @@ class TestSecrets:
             assert secret not in shown
 
     def test_hidden_keys(self, open_store: OpenStore, capsys: pytest.CaptureFixture[str]) -> None:
-        """They are in no change, no conflict, and in the echo of no query."""
+        """They are in no change, no conflict, and in no echo."""
         store = open_store(TOKENS)
         save(store, Token("s3cret", "Ann"))
         for token in (Token("s3cret", "Bob"), Token("other", "Ann")):
@@ -547,4 +547,11 @@ class TestSecrets:
         loud = open_store(TOKENS, echo=True)
         assert 1 == len(loud.query(Token).where(Tokens.user == "Ann").all())
         assert 1 == loud.query(Token).count()
+        assert 1 == loud.query(Token).where(Tokens.token == "s3cret").count()
+        assert Token("s3cret", "Ann") == loud.get(Token, "s3cret")
+        with loud.unit() as uow:
+            uow.require(Token, "s3cret").user = "Bob"
+        with loud.unit() as uow:
+            uow.add(Token("s3cret too", "Cyd"))
+            uow.delete(uow.require(Token, "s3cret"))
         assert "s3cret" not in capsys.readouterr().out
