@@ -66,7 +66,7 @@ class Flush:
         if self.session.validates:
             check_valid(self.map)
         pending = self._pending()
-        if pending[LARGE:]:  # a commit of one counts its calls, and this is none
+        if len(pending) > LARGE:
             self._check_size(len(pending))
         for _ in range(BLIND_ATTEMPTS):
             waiting = [each for each in pending if not each.key and each.waits]
