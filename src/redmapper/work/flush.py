@@ -46,9 +46,9 @@ LARGEST = 50_000
 words an entity the million that a server takes in one command."""
 
 
-@attrs.define(eq=False)
+@attrs.frozen(eq=False)
 class Flush:
-    """Writes what is pending in an identity map; one is made a commit, so it is not frozen."""
+    """Writes what is pending in an identity map."""
 
     session: Session
     map: IdentityMap
@@ -105,9 +105,7 @@ class Flush:
 
     def _check_keys(self) -> None:
         """Of all whose attributes are not compared; with those the key is."""
-        for each in self.map:
-            if each.snapshot is not None and not each.deleted:
-                continue
+        for each in [each for each in self.map if each.snapshot is None or each.deleted]:
             each.assigned = None  # a number of a commit that was refused may be somebody's by now
             now = each.mapped.key_of(each.obj)
             encoded = None if now is None else each.mapped.encode_key(now)
@@ -132,11 +130,12 @@ class Flush:
         """All that a commit must look at: what has changed, or is new, or goes."""
         found = []
         for each in self.map:
-            if each.snapshot is None or each.deleted:
+            snapshot = each.snapshot
+            if snapshot is None or each.deleted:
                 found.append(_whole(each))
                 continue
             try:
-                changes = each.mapped.codec.compare(each.obj, each.snapshot)
+                changes = each.mapped.codec.compare(each.obj, snapshot)
             except (ValueRefused, ValueError, AttributeError):  # that says where it stands
                 changes = field_changes(each)
             if changes or each.over_version is not None:
