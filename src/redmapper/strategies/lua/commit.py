@@ -303,7 +303,9 @@ def _say_owners_of(
     compiled: Compiled, at: int, claims: list[Claim], releases: list[Release]
 ) -> None:
     writes, words = compiled.plan.writes, compiled.words
-    given = [(place, claim.owner) for place, claim in enumerate(claims, 1) if claim.owner]
+    given = [
+        (place, claim.owner) for place, claim in enumerate(claims, 1) if claim.owner is not None
+    ]
     compiled.integers += (at, len(claims), len(given), len(releases))
     compiled.integers += [place for place, _ in given]
     words += [claim.value for claim in claims]

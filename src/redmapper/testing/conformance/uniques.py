@@ -17,6 +17,7 @@ from redmapper.testing.conformance.entities import (
     POLICIES,
     REGISTRY,
     Team,
+    Teams,
     Traffic,
     User,
     Users,
@@ -330,6 +331,16 @@ class TestHandOver:
         with pytest.raises(Taken) as refused, store.unit() as uow:
             uow.add(User("Cid", "a@x.io"))
         assert 2 == refused.value.owner
+
+    def test_a_swap_with_an_empty_key(self, open_store: OpenStore) -> None:
+        """31: an owner whose key is the empty text is one all the same."""
+        store = open_store(REGISTRY)
+        save(store, Team("", "red"), Team("b", "blue"))
+        with store.unit() as uow:
+            for key, name in (("", "blue"), ("b", "red")):
+                uow.replace(uow.require(Team, key), Team(key, name))
+        assert [Team("", "blue"), Team("b", "red")] == store.query(Team).all()
+        assert "b" == store.get_by(Teams.by_name, "red").id
 
     @EVERY_POLICY
     @pytest.mark.parametrize("count", [3, 10])
