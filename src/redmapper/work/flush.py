@@ -26,7 +26,7 @@ from redmapper.mapping.mapped import KeyBytes, MappedClass
 from redmapper.mapping.records import FieldChanges
 from redmapper.wire import Flow
 from redmapper.work.changes import field_changes
-from redmapper.work.collect import Pending, Stored, Written, guard_of, is_blind, write_of
+from redmapper.work.collect import Pending, Stored, Written, guard_of, is_blind
 from redmapper.work.events import Handling, kind_of
 from redmapper.work.identity import IdentityMap, Tracked
 from redmapper.work.keys import set_key
@@ -46,7 +46,7 @@ LARGEST = 50_000
 words an entity the million that a server takes in one command."""
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class Flush:
     """Writes what is pending in an identity map."""
 
@@ -105,7 +105,9 @@ class Flush:
 
     def _check_keys(self) -> None:
         """Of all whose attributes are not compared; with those the key is."""
-        for each in [each for each in self.map if each.snapshot is None or each.deleted]:
+        for each in self.map:
+            if each.snapshot is not None and not each.deleted:
+                continue
             each.assigned = None  # a number of a commit that was refused may be somebody's by now
             now = each.mapped.key_of(each.obj)
             encoded = None if now is None else each.mapped.encode_key(now)
@@ -172,18 +174,14 @@ class Flush:
         What is refused may be a guard: then those stand after the writes.
         """
         version = self.session.new_version()
-        writes = Written()
-        for each in pending:
-            write = write_of(each, stored, version)
-            if write is not None:
-                writes.sources.append(each)
-                writes.writes.append(write)
+        writes = Written.of(pending, stored, version)
         guards = self._guards(writes) if self.map.guarding else []
         if not writes and not guards:
             return (), writes
-        seen = _seen_newer([*writes, *guards] if guards else writes)
-        if seen:
-            return seen, [*writes, *guards]
+        if self.map.outdated:
+            seen = _seen_newer([*writes, *guards])
+            if seen:
+                return seen, [*writes, *guards]
         given = self.session.keys.given(writes)
         guarded = tuple([Guard(*write[:3]) for _, write in guards]) if guards else ()
         plan, doubles = make_plan(tuple(writes.writes), given, guarded)

@@ -28,7 +28,7 @@ from redmapper.work.overlay import Found, Overlay
 from redmapper.work.session import Session, UnitOptions
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class Reading:
     """Reads into an identity map, through it, and over it; `loaded` is told of each object."""
 
@@ -107,6 +107,7 @@ class Reading:
         if tracked is not None:
             if tracked.base is not None and record.get(VERSION) != tracked.version:
                 tracked.newer = record
+                self.map.outdated = True
             return tracked.obj
         obj = mapped.construct(record, key)
         snapshot = None if self.options.read_only else mapped.snapshot(obj)

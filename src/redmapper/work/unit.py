@@ -60,7 +60,6 @@ class UnitBase:
         if self._active:
             message = "this unit is inside a block already; use another: store.unit()"
             raise UnitActive(message)
-        self._map.clear()
         self._active = True
         if self._handling is not None:
             self._handling.begin()

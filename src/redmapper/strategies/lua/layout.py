@@ -29,35 +29,29 @@ def _following(name: bytes) -> tuple[bytes, ...]:
     return tuple([b"%b:%d" % (name, number) for number in range(1, MOST // PIECE + 1)])
 
 
-def _pieces(name: bytes, value: bytes) -> list[tuple[bytes, bytes]]:
-    """The pieces of a value that is cut."""
-    pieces = [(name, value[:PIECE])]
-    start = PIECE
+def _put(fields: FieldChanges, name: bytes, value: bytes) -> None:
+    """Put a value in pieces."""
+    fields[name] = value[:PIECE]
+    start, size = PIECE, len(value)
     for following in _following(name):
-        if start >= len(value):
+        if start >= size:
             break
-        pieces.append((following, value[start : start + PIECE]))
+        fields[following] = value[start : start + PIECE]
         start += PIECE
-    return pieces
 
 
 def cut(changes: FieldChanges, base: Record | None = None) -> FieldChanges:
     """Changes of a record as those of its hash, `base` being what stands there."""
-    base = base or {}
+    fields = changes
+    if base:
+        long = [name for name in changes if PIECE < len(base.get(name, b"")) <= MOST]
+        for name in long:
+            fields = {**fields, **dict.fromkeys(_following(name)[: (len(base[name]) - 1) // PIECE])}
     for name, value in changes.items():
-        if (value is not None and len(value) > PIECE) or len(base.get(name, b"")) > PIECE:
-            return _cut(changes, base)
-    return changes
-
-
-def _cut(changes: FieldChanges, base: Record) -> FieldChanges:
-    fields = dict(changes)
-    for name, value in changes.items():
-        before = base.get(name)
-        if before is not None and PIECE < len(before) <= MOST:
-            fields |= dict.fromkeys(_following(name)[: (len(before) - 1) // PIECE])
         if value is not None and PIECE < len(value) <= MOST:
-            fields |= _pieces(name, value)
+            if fields is changes:
+                fields = changes.copy()
+            _put(fields, name, value)
     return fields
 
 
@@ -81,9 +75,10 @@ def cut_field(name: bytes, value: bytes | None) -> Iterator[tuple[bytes, bytes |
     if value is None or not PIECE <= len(value) <= MOST:
         yield name, value
         return
-    pieces = _pieces(name, value)
-    yield from pieces
-    if len(pieces[-1][1]) == PIECE:
+    pieces: FieldChanges = {}
+    _put(pieces, name, value)
+    yield from pieces.items()
+    if len(value) % PIECE == 0:
         yield _following(name)[len(pieces) - 1], None
 
 
