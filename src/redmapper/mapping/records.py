@@ -17,8 +17,10 @@ field `!name`: so a record older than an attribute loads with the attribute's de
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
+from itertools import takewhile
 from typing import Any, TypeAlias
 
 import attrs
@@ -111,7 +113,7 @@ def generate_codec(
         names |= _names(attribute)
     parts = (
         _encode_source(attributes),
-        _construct_source(attributes, key),
+        _construct_source(attributes, key, _positional(make or domain)),
         _snapshot_source(attributes, key),
         _compare_source(attributes, key),
     )
@@ -155,11 +157,27 @@ def _encoding(attribute: Attribute, it: str = "value") -> str:
     return inline.format(it=it, fallback=f"encode_{attribute.name}")
 
 
-def _construct_source(attributes: list[Attribute], key: Attribute) -> Iterator[str]:
+def _positional(constructor: Callable[..., Any]) -> list[str]:
+    """The parameters that can be given by position, which costs less than by name, in order."""
+    try:
+        parameters = inspect.signature(constructor).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    named = takewhile(lambda each: each.kind is each.POSITIONAL_OR_KEYWORD, parameters)
+    return [each.name for each in named]
+
+
+def _construct_source(
+    attributes: list[Attribute], key: Attribute, positional: list[str]
+) -> Iterator[str]:
+    arguments = _arguments(attributes, key)
     yield "def construct(record, key):"
     yield "    get = record.get"
     yield "    entity = Entity("
-    yield from (f"        {line}," for line in _arguments(attributes, key))
+    for name in takewhile(arguments.__contains__, positional):
+        yield f"        {arguments.pop(name)},"
+    yield from (f"        {name}={value}," for name, value in arguments.items())
+    yield from (f"        {argument}," for argument in _arguments_if_held(attributes))
     yield "    )"
     for attribute in (*attributes, key):
         if not attribute.init:
@@ -180,16 +198,21 @@ def _held(attribute: Attribute) -> str:
     return f"{stored!r} in record or {b'!' + stored!r} in record"
 
 
-def _arguments(attributes: list[Attribute], key: Attribute) -> Iterator[str]:
-    if key.init:
-        yield f"{key.alias}=key"
+def _arguments(attributes: list[Attribute], key: Attribute) -> dict[str, str]:
+    """The arguments that are always given, by name."""
+    arguments = {key.alias: "key"} if key.init else {}
+    for attribute in attributes:
+        if attribute.init and not _depends_on_self(attribute):
+            arguments[attribute.alias] = _decoding(attribute)
+    return arguments
+
+
+def _arguments_if_held(attributes: list[Attribute]) -> Iterator[str]:
+    """Those whose default attrs computes from the instance: to be left out for it."""
     for attribute in attributes:
         if attribute.init and _depends_on_self(attribute):
-            # attrs computes this default from the instance: leave the argument out.
             value = f"{{{attribute.alias!r}: {_decoding(attribute)}}}"
             yield f"**({value} if {_held(attribute)} else {{}})"
-        elif attribute.init:
-            yield f"{attribute.alias}={_decoding(attribute)}"
 
 
 def _depends_on_self(attribute: Attribute) -> bool:

@@ -115,7 +115,7 @@ class AsyncServerRunner:
 
 async def _ask(link: Any, batch: Batch, *, in_full: bool) -> list[Any]:  # noqa: ANN401 - redis-py's connection
     """The replies, an error reply as a value, so that those after it are read too."""
-    await link.send_packed_command(packed(batch, in_full=in_full))
+    await link.send_packed_command(list(packed(batch, in_full=in_full)))
     replies, read = [], link.read_response
     for _ in batch.commands:
         try:
