@@ -46,14 +46,15 @@ class Asked:
             flat += _flat(predicate)
         return attrs.evolve(self, conditions=(*self.conditions, *flat))
 
-    def require_page(self, size: object, verb: str = "page") -> None:
-        """Refuse what makes no page."""
+    def require_page(self, size: object, said: str = "page({!r})") -> None:
+        """Refuse what makes no pages; `said` is how the size was given."""
         if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-            said = f"{verb}({size!r})" if verb == "page" else f"{verb}(batch={size!r})"
-            message = f"{said}: a whole number, 1 or more"
+            message = f"{said.format(size)}: a whole number, 1 or more"
             raise UnsupportedQuery(message)
         if self.limit is not None or self.offset:
-            message = f"{verb}() of {self} goes through all rows; leave out limit() and offset()"
+            message = (
+                f"{self}: pages and streams go through all rows; leave out limit() and offset()"
+            )
             raise UnsupportedQuery(message)
 
     def __str__(self) -> str:

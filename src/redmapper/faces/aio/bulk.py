@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Generic, TypeVar
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
+from typing import ClassVar, Generic, TypeVar
 
 import attrs
 
@@ -18,18 +18,22 @@ class AsyncBulk(BulkBase, Generic[Entity]):
     """Writes any number of entities of one mapper, in chunks. Made by `store.bulk(Users)`.
 
     Each chunk is one atomic commit of a fresh unit: indexes, unique values and handlers are as in
-    any other. What is given may be a generator; it is taken chunk by chunk, and nothing is kept.
-    `progress` is called with the count so far after each chunk; the verbs answer the count.
+    any other. What is given may be a generator, an async one too. A chunk is taken of it when the
+    one before is written, and nothing is kept. `progress` is called after each chunk with how many
+    are committed so far; the verbs answer how many it were.
 
-    Where something raises, be it the store, a check, `progress` or the generator, the chunks before
-    stay written, and of those behind nothing is.
+    What raises, be it the store, `progress` or what is given, ends the call and passes, with a note
+    that says how many are committed. What comes behind them is not written. Of the chunk that a
+    CommitUnknown is about `store.outcome` tells.
     """
+
+    _takes: ClassVar[tuple[type, ...]] = (Iterable, AsyncIterable)
 
     _unit: Callable[[], AsyncUnitOfWork]
 
     async def insert(
         self,
-        entities: Iterable[Entity],
+        entities: Iterable[Entity] | AsyncIterable[Entity],
         *,
         chunk: int = 1000,
         progress: Progress | None = None,
@@ -39,7 +43,7 @@ class AsyncBulk(BulkBase, Generic[Entity]):
 
     async def put(
         self,
-        entities: Iterable[Entity],
+        entities: Iterable[Entity] | AsyncIterable[Entity],
         *,
         chunk: int = 1000,
         progress: Progress | None = None,
@@ -49,7 +53,7 @@ class AsyncBulk(BulkBase, Generic[Entity]):
 
     async def delete(
         self,
-        given: Iterable[Entity | object],
+        given: Iterable[object] | AsyncIterable[object],
         *,
         chunk: int = 1000,
         progress: Progress | None = None,
@@ -58,8 +62,21 @@ class AsyncBulk(BulkBase, Generic[Entity]):
         return await self._run(self._job("delete", given, chunk, progress))
 
     async def _run(self, job: Job) -> int:
-        for chunk in job.chunks():
-            async with self._unit() as unit:
-                job.fill(unit, chunk)
-            job.done(chunk)
+        with job:
+            while chunk := await _taken(job):
+                async with self._unit() as unit:
+                    job.fill(unit, chunk)
+                job.land()
         return job.count
+
+
+async def _taken(job: Job) -> list[object]:
+    """The next chunk of a job, from an iterator of either kind."""
+    if not isinstance(job.given, AsyncIterator):
+        return job.take()
+    chunk: list[object] = []
+    async for each in job.given:
+        chunk.append(each)
+        if len(chunk) == job.size:
+            break
+    return chunk

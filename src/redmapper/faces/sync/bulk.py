@@ -18,11 +18,13 @@ class Bulk(BulkBase, Generic[Entity]):
     """Writes any number of entities of one mapper, in chunks. Made by `store.bulk(Users)`.
 
     Each chunk is one atomic commit of a fresh unit: indexes, unique values and handlers are as in
-    any other. What is given may be a generator; it is taken chunk by chunk, and nothing is kept.
-    `progress` is called with the count so far after each chunk; the verbs answer the count.
+    any other. What is given may be a generator. A chunk is taken of it
+    when the one before is written, and nothing is kept. `progress` is called after each chunk with
+    how many are committed so far; the verbs answer how many it were.
 
-    Where something raises, be it the store, a check, `progress` or the generator, the chunks before
-    stay written, and of those behind nothing is.
+    What raises, be it the store, `progress` or what is given, ends the call and passes, with a note
+    that says how many are committed. What comes behind them is not written. Of the chunk that a
+    CommitUnknown is about `store.outcome` tells.
     """
 
     _unit: Callable[[], UnitOfWork]
@@ -49,7 +51,7 @@ class Bulk(BulkBase, Generic[Entity]):
 
     def delete(
         self,
-        given: Iterable[Entity | object],
+        given: Iterable[object],
         *,
         chunk: int = 1000,
         progress: Progress | None = None,
@@ -58,8 +60,9 @@ class Bulk(BulkBase, Generic[Entity]):
         return self._run(self._job("delete", given, chunk, progress))
 
     def _run(self, job: Job) -> int:
-        for chunk in job.chunks():
-            with self._unit() as unit:
-                job.fill(unit, chunk)
-            job.done(chunk)
+        with job:
+            while chunk := job.take():
+                with self._unit() as unit:
+                    job.fill(unit, chunk)
+                job.land()
         return job.count

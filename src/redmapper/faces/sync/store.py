@@ -116,11 +116,11 @@ class Store(StoreBase, Reads):
 
     @overload
     def stream(
-        self, first: type[Mapper[Entity]], /, *predicates: Predicate, batch: int = 500
-    ) -> Iterator[Entity]: ...
-    @overload
-    def stream(
-        self, first: Query[Entity], /, *predicates: Predicate, batch: int = 500
+        self,
+        first: type[Mapper[Entity]] | Query[Entity],
+        /,
+        *predicates: Predicate,
+        batch: int = 500,
     ) -> Iterator[Entity]: ...
     @overload
     def stream(
@@ -131,12 +131,12 @@ class Store(StoreBase, Reads):
         self, first: Predicate, /, *predicates: Predicate, batch: int = 500
     ) -> Iterator[Any]: ...
     def stream(self, *of: Any, batch: int = 500) -> Iterator[Any]:
-        """Entities that meet conditions, or all of a mapper: any number, objects of nobody.
+        """Entities that meet conditions, all of a mapper, or the rows of a query: any number.
 
-        They are read a page of `batch` at a time, none is kept, and they come in any order but that
-        of a query which has one. What changes meanwhile may come as it was, or as it is; where the
-        order is by a field, the order of an `Ordered` that is walked included, what moves in it may
-        come twice, or not at all. All others come once. Raises QueryError at once, as a query does.
+        They are read in pages of `batch`, each when it is wanted; none is kept, and they are
+        objects of nobody. By key, or in the order of the query. What matches all the while comes
+        exactly once, but what is moved meanwhile in the order of a query may come twice, or not at
+        all. Raises QueryError or NotMapped at once.
         """
         return _rows(Query(self._streamed(of, batch), self._reader, self._run), batch)
 

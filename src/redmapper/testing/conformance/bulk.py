@@ -9,6 +9,7 @@ import pytest
 
 from redmapper.errors import (
     AlreadyExists,
+    IdentityConflict,
     NoIndex,
     NotMapped,
     QueryError,
@@ -19,6 +20,7 @@ from redmapper.errors import (
     ValueRefused,
 )
 from redmapper.mapping.fields import Field
+from redmapper.mapping.registry import MapperRegistry
 from redmapper.testing.conformance.entities import (
     REGISTRY,
     UNTYPED,
@@ -30,6 +32,7 @@ from redmapper.testing.conformance.entities import (
     save,
 )
 from redmapper.testing.conformance.faces import OpenStore, raw
+from redmapper.work.events import Committed
 
 COUNT = 25
 
@@ -82,7 +85,7 @@ WRONG_STREAMS: dict[str, tuple[tuple[Any, ...], int, type[Exception], str]] = {
 class TestStream:
     """`store.stream(...)`."""
 
-    @pytest.mark.parametrize("batch", [1, 3, COUNT, 500])
+    @pytest.mark.parametrize("batch", [1, 3, COUNT - 1, COUNT, COUNT + 1, 500])
     @pytest.mark.parametrize("asked", QUERIES)
     def test_every_row_comes_once(self, open_store: OpenStore, asked: str, batch: int) -> None:
         """Whatever serves the conditions, and however large a page is."""
@@ -142,26 +145,72 @@ class TestStream:
         with pytest.raises(error, match=said):
             untyped.stream(*of, batch=batch)
 
+    def test_a_query_is_judged_at_once_too(self, open_store: OpenStore) -> None:
+        """Though it brings an order of its own."""
+        store = open_store(REGISTRY)
+        query = store.query(Users).where(Users.city == "Rome").order_by(Users.age)
+        with pytest.raises(NoIndex):
+            store.stream(raw(query))
+
+    @pytest.mark.parametrize("batch", [1, 3, 500])
+    def test_rows_that_are_changed_on_the_way_by_key(
+        self, open_store: OpenStore, batch: int
+    ) -> None:
+        """In the order of the keys each comes once, whatever becomes of its fields."""
+        store = open_store(REGISTRY)
+        everyone = people()
+        save(store, *everyone)
+        query = store.query(Users).where(Users.age >= 0).order_by(Users.id)
+        came = []
+        for user in store.stream(raw(query), batch=batch):
+            came.append(user.id)
+            user.age = 100 + (user.age or 0)
+            store.bulk(Users).put([user])
+        assert [user.id for user in everyone[1:]] == came
+
     def test_a_stream_has_no_limit(self, open_store: OpenStore) -> None:
         """It goes through all rows."""
         store = open_store(REGISTRY)
-        with pytest.raises(UnsupportedQuery, match="goes through all rows"):
+        with pytest.raises(UnsupportedQuery, match="go through all rows"):
             store.stream(raw(store.query(Users).limit(3)))
+
+
+async def told_later(_: int) -> None:
+    """What nobody awaits."""
 
 
 WRONG_BULK: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {
     "chunk 0": (lambda bulk: bulk.insert([], chunk=0), ValueError, "chunk=0"),
     "chunk True": (lambda bulk: bulk.put([], chunk=True), ValueError, "chunk=True"),
     "progress": (lambda bulk: bulk.delete([], progress=7), UnitError, "progress=7"),
+    "async progress": (lambda bulk: bulk.put([], progress=told_later), UnitError, "a plain func"),
     "one": (lambda bulk: bulk.insert(User("a")), UnitError, "takes several"),
     "text": (lambda bulk: bulk.delete("12"), UnitError, "takes several"),
     "a number": (lambda bulk: bulk.delete(7), UnitError, "takes several"),
     "another class": (lambda bulk: bulk.insert([Team("t", "T")]), UnitError, "this is a Team"),
+    "another, deleted": (lambda bulk: bulk.delete([Team("t", "T")]), UnitError, "this is a Team"),
     "another, put": (lambda bulk: bulk.put([Team("t", "T")]), UnitError, "this is a Team"),
     "unmapped": (lambda bulk: bulk.insert([Stranger()]), NotMapped, "Stranger has no mapper"),
     "no key": (lambda bulk: bulk.delete(["7"]), ValueRefused, "User key"),
     "keyless": (lambda bulk: bulk.delete([User("a")]), UnitError, "has no key"),
+    "one key twice": (
+        lambda bulk: bulk.put([User("a", id=1), User("b", id=1)]),
+        IdentityConflict,
+        "User",
+    ),
 }
+
+
+def refuse_b_after(committed: Committed) -> None:
+    """A handler that comes too late."""
+    if committed.changes[0].obj.name == "b":
+        raise LookupError
+
+
+def refuse_b_before(user: User) -> None:
+    """A handler that comes in time."""
+    if user.name == "b":
+        raise LookupError
 
 
 class TestBulk:
@@ -207,6 +256,65 @@ class TestBulk:
         assert ["a@x", "b@x"] == [user.email for user in store.query(Users)]
         assert told == [2]
         assert store.get_by(Users.by_email, "c@x") is None
+
+    def test_it_can_go_on_behind_what_is_committed(self, open_store: OpenStore) -> None:
+        """The error notes how many that are, as `progress` was told; keys are not given twice."""
+        store, told = open_store(REGISTRY), [0]
+        users = [User(email, email) for email in ("a@x", "b@x", "c@x", "a@x", "e@x")]
+        with pytest.raises(Taken) as refused:
+            store.bulk(Users).insert(users, chunk=2, progress=told.append)
+        assert ["bulk(Users).insert: 2 are committed, and no more"] == refused.value.__notes__
+        users[3].email = "d@x"
+        assert 3 == store.bulk(Users).insert(users[told[-1] :], chunk=2)
+        assert users == store.query(Users).all()
+
+    @pytest.mark.parametrize("handlers", [1, 2])
+    def test_a_handler_that_raises_after_the_commit(
+        self, open_store: OpenStore, handlers: int
+    ) -> None:
+        """The chunk stands: it is counted, and told, and then the error passes."""
+        registry = MapperRegistry(Users, Teams)
+        for _ in range(handlers):
+            registry.on("committed", refuse_b_after)
+        store, told = open_store(registry), list[int]()
+        with pytest.raises((LookupError, ExceptionGroup)) as raised:
+            store.bulk(Users).insert(map(User, "abcd"), chunk=1, progress=told.append)
+        assert ["bulk(Users).insert: 2 are committed, and no more"] == raised.value.__notes__
+        assert told == [1, 2]
+        assert ["a", "b"] == [user.name for user in store.query(Users)]
+
+    def test_a_handler_that_raises_before_the_commit(self, open_store: OpenStore) -> None:
+        """The chunk is not written, and not counted."""
+        registry = MapperRegistry(Users, Teams)
+        registry.on("before_insert", refuse_b_before)
+        store, told = open_store(registry), list[int]()
+        with pytest.raises(LookupError) as raised:
+            store.bulk(Users).insert(map(User, "abcd"), chunk=1, progress=told.append)
+        assert ["bulk(Users).insert: 1 are committed, and no more"] == raised.value.__notes__
+        assert told == [1]
+        assert ["a"] == [user.name for user in store.query(Users)]
+
+    def test_progress_that_raises(self, open_store: OpenStore) -> None:
+        """It ends the call; the chunk that it was told of stands."""
+        store = open_store(REGISTRY)
+
+        def stop(count: int) -> None:
+            if count == 4:
+                raise LookupError
+
+        with pytest.raises(LookupError) as raised:
+            store.bulk(Users).insert(map(User, "abcdef"), chunk=2, progress=stop)
+        assert ["bulk(Users).insert: 4 are committed, and no more"] == raised.value.__notes__
+        assert 4 == store.query(Users).count()
+
+    def test_a_stream_may_be_given(self, open_store: OpenStore) -> None:
+        """Any number of rows is read and deleted, a chunk at a time."""
+        store = open_store(REGISTRY)
+        save(store, *people())
+        rows = raw(store).stream(Users.age >= 3, batch=4)
+        gone = store.bulk(Users).delete(rows, chunk=3)
+        assert COUNT == gone + store.query(Users).count()
+        assert 0 == store.query(Users).where(Users.age >= 3).count()
 
     def test_insert_overwrites_nothing(self, open_store: OpenStore) -> None:
         """A key that is taken is AlreadyExists."""
