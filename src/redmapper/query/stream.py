@@ -1,13 +1,14 @@
 """What a stream asks: the query whose pages it goes through.
 
-Without an order of its own that is by key, because keys never change: whatever happens to rows
-between two pages, none comes twice, and none is passed over. By a field it could be walked faster,
-but a row that is changed on the way, by whoever reads the stream, might move ahead and come again.
+Without an order of its own that is by key, because keys never change: whatever is written between
+two pages, no row comes twice, and none is passed over. In the order of a field it might be walked
+faster, but a row that whoever reads the stream changes might move ahead and come again, for ever.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from redmapper.errors import QueryError
 from redmapper.mapping.mapped import MappedClass
@@ -51,7 +52,7 @@ def _mapped_with(predicate: Predicate, registry: MapperRegistry) -> MappedClass:
     raise QueryError(message)
 
 
-def _fields(predicate: object) -> Iterator[object]:
+def _fields(predicate: Any) -> Iterator[object]:  # noqa: ANN401 - any condition
     """The fields that a condition speaks of."""
     for part in getattr(predicate, "parts", ()):
         yield from _fields(part)

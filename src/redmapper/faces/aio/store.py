@@ -141,9 +141,9 @@ class AsyncStore(StoreBase, AsyncReads):
         """Entities that meet conditions, all of a mapper, or the rows of a query: any number.
 
         They are read in pages of `batch`, each when it is wanted; none is kept, and they are
-        objects of nobody. By key, or in the order of the query. What matches all the while comes
-        exactly once, but what is moved meanwhile in the order of a query may come twice, or not at
-        all. Raises QueryError or NotMapped at once.
+        objects of nobody. They come by key: nothing twice, and what is not changed meanwhile
+        exactly once. In the order of a query what is moved in it meanwhile may come twice, or not
+        at all. Raises QueryError or NotMapped at once.
         """
         return _rows(AsyncQuery(self._streamed(of, batch), self._reader, self._run), batch)
 
