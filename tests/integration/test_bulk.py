@@ -17,7 +17,7 @@ from redmapper import AsyncStore, CommitUnknown, ConnectionLost, Stale, Store, T
 from redmapper.faces.aio import runner as async_runner
 from redmapper.faces.sync import runner as sync_runner
 from redmapper.testing.conformance.faces import raw
-from servers import Server
+from servers import Pool, Server, find_servers
 
 FEW, MANY = 2_000, 20_000
 
@@ -71,6 +71,12 @@ def length(store: Store, of: Any) -> int:
 
 class TestMemory:
     """What is held at once does not grow with the number of rows."""
+
+    @pytest.fixture(params=[Store, AsyncStore], ids=["sync", "async"])
+    def shop(self, request: pytest.FixtureRequest, pool: Pool) -> Iterator[Shop]:
+        """A namespace on one server of this machine: what a client holds is the same with all."""
+        with shop_on(pool.get(next(iter(find_servers().values()))), request.param) as shop:
+            yield shop
 
     def test_it_is_flat(self, shop: Shop):
         """In inserts, streams and deletions of ten times as many rows."""
@@ -167,12 +173,12 @@ class TestStreams:
 
     def test_another_thread_writes(self, shop: Shop):
         """Inserts, changes and deletions of others leave the rest of a stream as it is."""
-        store = shop.open()
+        store, other = shop.open(), shop.open()
         store.bulk(Accounts).insert(accounts(3_000))
         over = threading.Event()
 
         def write() -> None:
-            other, number = shop.open(), 0
+            number = 0
             while not over.is_set():
                 number += 1
                 other.bulk(Accounts).put([Account("new", None, [], 5, 10_000 + number)])
@@ -305,8 +311,8 @@ class TestChunks:
         """Puts, inserts and deletions at once: every chunk is whole, and the indexes are right."""
         failures: list[BaseException] = []
 
-        def write(number: int) -> None:
-            store, chance = shop.open(), random.Random(number)
+        def write(number: int, store: Store) -> None:
+            chance = random.Random(number)
             for _ in range(6):
                 keys = chance.sample(range(1, 40), 20)
                 mine = [Account(f"w{number}", f"{key}@x", ["all"], number, key) for key in keys]
@@ -316,7 +322,9 @@ class TestChunks:
                 except (Taken, Stale) as error:  # nobody else's value is wanted, nor any version
                     failures.append(error)
 
-        threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+        threads = [
+            threading.Thread(target=write, args=(number, shop.open())) for number in range(4)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:

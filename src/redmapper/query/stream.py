@@ -19,7 +19,7 @@ from redmapper.query.query import Asked, QueryBase
 
 
 def streamed(of: tuple[object, ...], batch: int, registry: MapperRegistry) -> Asked:
-    """The query that pages of this size answer a stream with; QueryError for what makes none."""
+    """The query whose pages are the stream; QueryError, before any is read, for what makes none."""
     asked = _begun(of, registry)
     asked.require_page(batch, "stream(batch={!r})")
     plan_access(asked.selection(registry.mapped(asked.mapper)))

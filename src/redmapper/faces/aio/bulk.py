@@ -20,7 +20,7 @@ class AsyncBulk(BulkBase, Generic[Entity]):
     Each chunk is one atomic commit of a fresh unit: indexes, unique values and handlers are as in
     any other. What is given may be a generator, an async one too. A chunk is taken of it when the
     one before is written, and nothing is kept. `progress` is called after each chunk with how many
-    are committed so far; the verbs answer how many it were.
+    are committed so far; the verbs answer how many they were in the end.
 
     What raises, be it the store, `progress` or what is given, ends the call and passes, with a note
     that says how many are committed. What comes behind them is not written. Of the chunk that a
