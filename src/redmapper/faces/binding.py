@@ -17,6 +17,8 @@ import redis.asyncio
 from redmapper.errors import MappingError, StoreError
 from redmapper.faces.observe import Observer
 from redmapper.mapping.registry import MapperRegistry
+from redmapper.query.query import Asked
+from redmapper.query.stream import streamed
 from redmapper.strategies.lua.strategy import LuaIndexStrategy
 from redmapper.strategies.memory import MemoryIndexStrategy
 from redmapper.wire import Flow
@@ -227,6 +229,9 @@ class StoreBase:
             message = f"{unit_id!r} is not the unit_id of a CommitUnknown"
             raise StoreError(message)
         return self._strategy.outcome(unit_id)
+
+    def _streamed(self, of: tuple[object, ...], batch: int) -> Asked:
+        return streamed(of, batch, self.registry)
 
     def _retry(self, attempts: int) -> Retry:
         if attempts < 1:

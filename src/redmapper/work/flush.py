@@ -85,7 +85,7 @@ class Flush:
 
     def _check_size(self, count: int) -> None:
         """Warn of a unit that holds up the server's other clients; refuse one that stops them."""
-        cure = "use store.bulk, which is atomic a chunk, or commit in parts"
+        cure = "use store.bulk with a chunk of 1,000, or commit in parts"
         if count > LARGEST:
             message = f"this unit writes {count} entities, and a commit takes {LARGEST}; {cure}"
             raise UnitTooLarge(message)

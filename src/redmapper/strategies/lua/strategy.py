@@ -161,7 +161,8 @@ class BoundLua:
             self.lanes.give_back(lane)
             message = (
                 f"this unit writes {len(called.plan.writes)} entities in {len(command.words)} "
-                f"words, and a server takes {MOST_WORDS} at once; commit in parts"
+                f"words, and a server takes {MOST_WORDS} at once; commit in parts, or use "
+                "store.bulk with a smaller chunk"
             )
             raise UnitTooLarge(message)
         hidden = partial(secrets, called.plan, self.places)
