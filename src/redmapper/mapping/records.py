@@ -1,4 +1,4 @@
-"""Entity <-> record: four functions generated once a mapper, since they run once an entity.
+"""Entity <-> record: five functions generated once a mapper, since they run once an entity.
 
 The source is plain Python, one line a field, kept on the codec and printed by `codec.source`.
 What the generated code can not do falls back to the columns it was made from:
@@ -10,6 +10,8 @@ What the generated code can not do falls back to the columns it was made from:
 - `compare(entity, snapshot)` gives the fields that differ, as stored bytes, None for a removed one,
   the key among them. Most fields of most entities are the very object that was loaded, so `is`
   decides first.
+- `suspects(held)` gives those of many that `compare` must look at, or that ask for something else:
+  a unit that has read a thousand entities has changed few.
 
 A None is an absent field. Only where the class has another default is it written, as the empty
 field `!name`: so a record older than an attribute loads with the attribute's default.
@@ -21,7 +23,7 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
 from itertools import takewhile
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import attrs
 
@@ -86,6 +88,18 @@ class Attribute:
         raise CorruptRecord(message)
 
 
+class Held(Protocol):
+    """An entity as a unit holds it: with its snapshot, if it was loaded, and what is asked of it."""
+
+    obj: Any
+    snapshot: Snapshot | None
+    deleted: bool
+    over_version: str | None
+
+
+HeldT = TypeVar("HeldT", bound=Held)
+
+
 @attrs.frozen
 class RecordCodec:
     """The generated functions of one mapper."""
@@ -95,6 +109,7 @@ class RecordCodec:
     construct: Callable[[Record, Any], Any]
     snapshot: Callable[[Any], Snapshot]
     compare: Callable[[Any, Snapshot], FieldChanges]
+    suspects: Callable[[Iterable[HeldT]], list[HeldT]]
 
 
 def generate_codec(
@@ -116,11 +131,14 @@ def generate_codec(
         _construct_source(attributes, key, _positional(make or domain)),
         _snapshot_source(attributes, key),
         _compare_source(attributes, key),
+        _suspects_source(attributes, key),
     )
     source = "\n\n".join("\n".join(part) for part in parts) + "\n"
     exec(compile(source, f"<redmapper codec of {domain.__qualname__}>", "exec"), names)  # noqa: S102
-    functions = {name: names[name] for name in ("encode", "construct", "snapshot", "compare")}
-    return RecordCodec(source, **functions)
+    return RecordCodec(source, *(names[name] for name in FUNCTIONS))
+
+
+FUNCTIONS = ("encode", "construct", "snapshot", "compare", "suspects")
 
 
 def _names(attribute: Attribute) -> dict[str, Any]:
@@ -245,8 +263,6 @@ def _snapshot_source(attributes: list[Attribute], key: Attribute) -> Iterator[st
 
 def _compare_source(attributes: list[Attribute], key: Attribute) -> Iterator[str]:
     yield "def compare(entity, snapshot):"
-    if all(each.column.kind.scalar is not None for each in attributes):
-        yield from _same(attributes, key)
     yield "    changes = {}"
     yield f"    value, old = entity.{key.name}, snapshot[0]"
     yield "    if value is not old:"
@@ -259,13 +275,24 @@ def _compare_source(attributes: list[Attribute], key: Attribute) -> Iterator[str
     yield "    return changes"
 
 
-def _same(attributes: list[Attribute], key: Attribute) -> Iterator[str]:
-    """The lines that see at once that no scalar has been set: most objects are as they were."""
+def _suspects_source(attributes: list[Attribute], key: Attribute) -> Iterator[str]:
+    """Whoever has nested values is always looked at: they change in place."""
+    yield "def suspects(held):"
+    if not all(each.column.kind.scalar is not None for each in attributes):
+        yield "    return list(held)"
+        return
     names = [key.name, *(each.name for each in attributes)]
     olds = [f"old_{position}" for position in range(len(names))]
-    yield f"    {', '.join(olds)}, = snapshot"
     same = " and ".join(f"entity.{name} is {old}" for name, old in zip(names, olds, strict=True))
-    yield f"    if {same}: return {{}}"
+    yield "    found = []"
+    yield "    for each in held:"
+    yield "        snapshot = each.snapshot"
+    yield "        if snapshot is not None and not each.deleted and each.over_version is None:"
+    yield f"            {', '.join(olds)}, = snapshot"
+    yield "            entity = each.obj"
+    yield f"            if {same}: continue"
+    yield "        found.append(each)"
+    yield "    return found"
 
 
 def _comparing(attribute: Attribute) -> Iterator[str]:

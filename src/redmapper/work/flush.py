@@ -11,6 +11,8 @@ So a commit that fails has moved nothing in memory, and the same unit can be men
 from __future__ import annotations
 
 from collections import deque
+from itertools import groupby
+from operator import attrgetter
 
 import attrs
 
@@ -62,10 +64,12 @@ class Flush:
         if self.handling is not None:
             self.handling.before_writes(self.map)
         self._check_superseded()
-        self._check_keys()
+        suspects = self._suspects()
+        moved = self._check_keys(suspects)
         if self.session.validates:
             check_valid(self.map)
-        pending = self._pending()
+            moved = True  # a validator may have set something
+        pending = self._pending(self._suspects() if moved else suspects)
         if len(pending) > LARGE:
             self._check_size(len(pending))
         for _ in range(BLIND_ATTEMPTS):
@@ -103,9 +107,21 @@ class Flush:
                 )
                 raise UnitError(message)
 
-    def _check_keys(self) -> None:
-        """Of all whose attributes are not compared; with those the key is."""
-        for each in self.map:
+    def _suspects(self) -> list[Tracked]:
+        """All but those whose attributes are the very objects that were loaded."""
+        found: list[Tracked] = []
+        for mapped, group in groupby(self.map, _mapped):
+            held = list(group)
+            try:
+                found += mapped.codec.suspects(held)
+            except AttributeError:  # an attribute without a value: who has it is found later
+                found += held
+        return found
+
+    def _check_keys(self, suspects: list[Tracked]) -> bool:
+        """Of all whose attributes are not compared; with those the key is. Whether one was taken."""
+        taken = False
+        for each in suspects:
             if each.snapshot is not None and not each.deleted:
                 continue
             each.assigned = None  # a number of a commit that was refused may be somebody's by now
@@ -115,8 +131,10 @@ class Flush:
                 continue
             if each.key is None and encoded is not None:  # set by hand since it was added
                 self._take_key(each, encoded)
+                taken = True
             else:
                 raise _key_changed(each)
+        return taken
 
     def _take_key(self, tracked: Tracked, key: KeyBytes) -> None:
         """The key of an object that was added without one."""
@@ -128,10 +146,10 @@ class Flush:
             raise
         tracked.assigned = None
 
-    def _pending(self) -> list[Pending]:
+    def _pending(self, suspects: list[Tracked]) -> list[Pending]:
         """All that a commit must look at: what has changed, or is new, or goes."""
         found = []
-        for each in self.map:
+        for each in suspects:
             snapshot = each.snapshot
             if snapshot is None or each.deleted:
                 found.append(_whole(each))
@@ -256,6 +274,9 @@ class Flush:
                 self.map.forget(tracked)
             elif record is not None:
                 tracked.settle(record)
+
+
+_mapped = attrgetter("mapped")
 
 
 def _changed(tracked: Tracked, changes: FieldChanges) -> Pending:
