@@ -117,11 +117,10 @@ def _plain_change(
     pending: Pending, base: Record, changes: FieldChanges, version: bytes
 ) -> EntityWrite:
     """What comes of all that is below for most changes: nothing derived, checked by version."""
+    changes[VERSION] = version
+    check = _at_version(base.get(VERSION, b""))
     record = overlaid(base, changes)
-    record[VERSION] = version
-    check = _at(base)
-    written = {**changes, VERSION: version}
-    return EntityWrite(pending.mapped, pending.key, check, base, record, written)
+    return EntityWrite(pending.mapped, pending.key, check, base, record, changes)
 
 
 def _as_wanted(tracked: Tracked, over: Record) -> bool:

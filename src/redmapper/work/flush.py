@@ -287,7 +287,7 @@ def _changed(tracked: Tracked, changes: FieldChanges) -> Pending:
     derived = None
     if mapped.derives:
         derived = mapped.changed_record(tracked.obj, tracked.base or {}, changes, key)
-    return Pending(mapped, key, tracked, is_blind(tracked), changes, derived=derived)
+    return Pending(mapped, key, tracked, is_blind(tracked), changes, None, derived)
 
 
 def _whole(tracked: Tracked) -> Pending:
