@@ -40,7 +40,7 @@ def failure(error: Exception, *, sent: bool) -> StoreError:
 
 
 SLICE = 100
-"""Commands that are packed and sent together: the server works on them while the next are packed."""
+"""Commands that are packed and sent at once: the server works while the next are packed."""
 
 
 def packed(batch: Batch, *, in_full: bool) -> Iterator[bytes]:

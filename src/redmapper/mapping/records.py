@@ -10,8 +10,8 @@ What the generated code can not do falls back to the columns it was made from:
 - `compare(entity, snapshot)` gives the fields that differ, as stored bytes, None for a removed one,
   the key among them. Most fields of most entities are the very object that was loaded, so `is`
   decides first.
-- `suspects(held)` gives those of many that `compare` must look at, or that ask for something else:
-  a unit that has read a thousand entities has changed few.
+- `suspects(held)` gives those of a unit's tracked objects that `compare` must look at, or that are
+  not just loaded: a unit that has read a thousand entities has changed few.
 
 A None is an absent field. Only where the class has another default is it written, as the empty
 field `!name`: so a record older than an attribute loads with the attribute's default.
@@ -23,7 +23,7 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
 from itertools import takewhile
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import attrs
 
@@ -88,18 +88,6 @@ class Attribute:
         raise CorruptRecord(message)
 
 
-class Held(Protocol):
-    """An entity as a unit holds it: with its snapshot, if it was loaded, and what is asked of it."""
-
-    obj: Any
-    snapshot: Snapshot | None
-    deleted: bool
-    over_version: str | None
-
-
-HeldT = TypeVar("HeldT", bound=Held)
-
-
 @attrs.frozen
 class RecordCodec:
     """The generated functions of one mapper."""
@@ -109,7 +97,7 @@ class RecordCodec:
     construct: Callable[[Record, Any], Any]
     snapshot: Callable[[Any], Snapshot]
     compare: Callable[[Any, Snapshot], FieldChanges]
-    suspects: Callable[[Iterable[HeldT]], list[HeldT]]
+    suspects: Callable[[Iterable[Any]], list[Any]]
 
 
 def generate_codec(

@@ -119,7 +119,7 @@ class Flush:
         return found
 
     def _check_keys(self, suspects: list[Tracked]) -> bool:
-        """Of all whose attributes are not compared; with those the key is. Whether one was taken."""
+        """Of all whose attributes are not compared; with those the key is. Has one been taken?"""
         taken = False
         for each in suspects:
             if each.snapshot is not None and not each.deleted:

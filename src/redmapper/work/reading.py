@@ -194,9 +194,7 @@ class Reading:
     def _objects(self, mapped: MappedClass, found: list[Found]) -> list[Any]:
         """The objects of rows."""
         return [
-            each.tracked.obj
-            if each.tracked
-            else self._adopt(mapped, each.key or b"", each.record)
+            each.tracked.obj if each.tracked else self._adopt(mapped, each.key or b"", each.record)
             for each in found
         ]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 from itertools import chain
+from typing import cast
 
 from redmapper.mapping.columns import Record
 from redmapper.mapping.mapped import MappedIndex
@@ -64,7 +65,7 @@ def compile_one(plan: FlushPlan, places: Places, lane: bytes) -> CommitCall | No
     if gone:
         arguments += gone
         fields = {name: value for name, value in fields.items() if value is not None}
-    arguments += chain.from_iterable(fields.items())  # type: ignore[arg-type]
+    arguments += chain.from_iterable(cast("Record", fields).items())
     types = partial(_types, keys, counts)
     return CommitCall(COMMIT_ONE, plan, keys, arguments, (mapped,), _CHECKED, claims, types)
 
@@ -73,9 +74,7 @@ _NONE: tuple[list[bytes], list[bytes]] = ([], [])
 _CHECKED: dict[type[Check], list[int]] = {Absent: [0], AtVersion: [0]}
 
 
-def _owners(
-    claims: Iterable[Claim], releases: Iterable[Release]
-) -> dict[MappedIndex, list[bytes]]:
+def _owners(claims: Iterable[Claim], releases: Iterable[Release]) -> dict[MappedIndex, list[bytes]]:
     """Of each `Unique` that changes, the value that gets this owner and the one that loses it."""
     owners: dict[MappedIndex, list[bytes]] = {}
     for claim in claims:
