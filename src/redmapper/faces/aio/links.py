@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import AsyncGenerator
 from typing import Any, Protocol
 
 import attrs
@@ -113,6 +114,7 @@ class LoopLinks:
     making: asyncio.Task[Exception | None] | None = None
     content_until: float = float("-inf")
     closed: bool = False
+    ending: AsyncGenerator[None, None] | None = None
 
     async def healthy(self) -> MultiplexedLink:
         """A link; one that has been silent for too long is asked first whether it is there."""
@@ -159,6 +161,7 @@ class LoopLinks:
 
     async def _make(self) -> Exception | None:
         try:
+            await self._watch_for_the_end()
             connection = self.client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
             await _connect(connection)
         except (redis.RedisError, OSError) as error:
@@ -171,6 +174,20 @@ class LoopLinks:
         if self.closed:
             link.retire()
         return None
+
+    async def _watch_for_the_end(self) -> None:
+        """A loop that ends closes what generates in it: the way to hear of it in time."""
+        if self.ending is None:
+            self.ending = self._end_with_the_loop()
+            await anext(self.ending)
+
+    async def _end_with_the_loop(self) -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            for link in self.links.copy():
+                link.abort()
+            await asyncio.sleep(0)  # until they have ended
 
     def _forget(self, link: MultiplexedLink) -> None:
         if link in self.links:
@@ -199,6 +216,8 @@ class LoopLinks:
             await asyncio.wait(waited, timeout=PATIENCE)
         for link in links:
             link.abort()
+        if self.ending is not None:
+            await self.ending.aclose()
 
 
 async def _connect(connection: Any) -> None:  # noqa: ANN401 - redis-py's
