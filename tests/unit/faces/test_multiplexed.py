@@ -11,7 +11,7 @@ import pytest
 from redis import exceptions as theirs
 from redis.asyncio import Connection
 
-from redmapper import ConnectionLost, StoreError
+from redmapper import ConnectionLost
 from redmapper.faces.aio import links as links_room
 from redmapper.faces.aio import multiplexed
 from redmapper.faces.aio.links import AsyncOwnLinks
@@ -820,15 +820,51 @@ async def test_closing_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch):
 
 
 @on_a_loop
-async def test_what_is_asked_of_closed_links_is_refused():
-    """Nothing of it was sent; a link that was being made is closed."""
+async def test_what_is_asked_of_closed_links_gets_others():
+    """As with redis-py's pool; it is the store that refuses."""
+    own = Own()
+    (first,) = await own.asked(1)
+    own.answer(0)
+    await first
+    await own.links.close()
+    (second,) = await own.asked(1)
+    own.answer(1)
+    assert [[b"OK"]] * 2 == [await first, await second]
+
+
+@on_a_loop
+async def test_closing_waits_for_a_link_that_is_being_made():
+    """Who has asked for it gets a reply over it; then it ends."""
     own = Own()
     first = own.ask()
     await turns(2)
+    closing = asyncio.create_task(own.links.close())
+    await turns(20)
+    own.answer(0)
+    assert [b"OK"] == await first
+    await closing
+    assert [True] == [transport.closing for transport in own.pool.transports]
+
+
+@on_a_loop
+async def test_closing_does_not_wait_for_ever_for_a_link(monkeypatch: pytest.MonkeyPatch):
+    """One that can not be made is given up; on it nothing was sent."""
+    monkeypatch.setattr(links_room, "PATIENCE", 0.001)
+    monkeypatch.setattr(Made, "connect", lambda _: asyncio.sleep(1_000))
+    own = Own()
+    waiting = own.ask()
+    await turns(2)
     await own.links.close()
-    for task in (first, own.ask()):
-        with pytest.raises(StoreError, match="closed"):
-            await task
+    assert not (await lost(waiting)).sent
+
+
+@on_a_loop
+async def test_links_end_with_their_loop():
+    """A loop that shuts down its generators is about to close."""
+    own = Own()
+    (waiting,) = await own.asked(1)
+    await asyncio.get_running_loop().shutdown_asyncgens()
+    assert (await lost(waiting)).sent
     assert [True] == [transport.closing for transport in own.pool.transports]
 
 

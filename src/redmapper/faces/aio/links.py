@@ -13,7 +13,7 @@ import redis
 import redis.asyncio
 from redis import exceptions as theirs
 
-from redmapper.errors import ConnectionLost, StoreError
+from redmapper.errors import ConnectionLost
 from redmapper.faces.aio.multiplexed import MultiplexedLink, take_over
 from redmapper.faces.exchange import PATIENCE, failure, packed
 from redmapper.wire import Batch
@@ -113,7 +113,6 @@ class LoopLinks:
     links: list[MultiplexedLink] = attrs.field(factory=list)
     making: asyncio.Task[Exception | None] | None = None
     content_until: float = float("-inf")
-    closed: bool = False
     ending: AsyncGenerator[None, None] | None = None
 
     async def healthy(self) -> MultiplexedLink:
@@ -132,7 +131,6 @@ class LoopLinks:
                 return link
         if not self.links or self._wants_more():
             error = await self._another()
-            self._require_open()
             if error is not None:
                 self.content_until = self.loop.time() + CONTENT
             if not self.links:
@@ -152,7 +150,6 @@ class LoopLinks:
 
         It is made in a task of its own: who is cancelled here must not take it from the others.
         """
-        self._require_open()
         if self.making is None:
             self.making = self.loop.create_task(self._make())
         making = self.making
@@ -171,8 +168,6 @@ class LoopLinks:
         link = take_over(connection, self._forget)
         if not link.ended.done():
             self.links.append(link)
-        if self.closed:
-            link.retire()
         return None
 
     async def _watch_for_the_end(self) -> None:
@@ -193,14 +188,8 @@ class LoopLinks:
         if link in self.links:
             self.links.remove(link)
 
-    def _require_open(self) -> None:
-        if self.closed:
-            message = "the store was closed; make another"
-            raise StoreError(message)
-
     def retire(self) -> list[MultiplexedLink]:
         """No more is asked on any link; those that will end with their last reply."""
-        self.closed = True
         links = self.links.copy()
         for link in links:
             link.retire()
@@ -208,12 +197,13 @@ class LoopLinks:
 
     async def close(self) -> None:
         """Wait for what is on its way, for a while, and end all links."""
-        links = self.retire()
-        waited: list[asyncio.Future[Any]] = [link.ended for link in links]
         if self.making is not None:
-            waited.append(self.making)
-        if waited:
-            await asyncio.wait(waited, timeout=PATIENCE)
+            await asyncio.wait((self.making,), timeout=PATIENCE)
+        if self.making is not None:
+            self.making.cancel()
+        links = self.retire()
+        if links:
+            await asyncio.wait([link.ended for link in links], timeout=PATIENCE)
         for link in links:
             link.abort()
         if self.ending is not None:
@@ -263,9 +253,10 @@ class AsyncOwnLinks:
         return self.loops.setdefault(loop, LoopLinks(self.client, loop, silence))
 
     async def close(self) -> None:
-        """All of them, when what is on its way has come."""
+        """All of them, when what is on its way has come. What is asked then gets others."""
         loop = asyncio.get_running_loop()
-        for other, links in list(self.loops.items()):
+        closing, self.loops = self.loops, {}
+        for other, links in closing.items():
             if other is loop:
                 await links.close()
             elif not other.is_closed():
