@@ -19,6 +19,12 @@ from redmapper.faces.aio.multiplexed import MultiplexedLink, take_over
 from redmapper.wire import Batch, Command
 
 
+@pytest.fixture(autouse=True)
+def calm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link does not look at itself while a test runs, however slowly, but when it is told to."""
+    monkeypatch.setattr(multiplexed, "PULSE", 10)
+
+
 @attrs.define(eq=False)
 class Transport:
     """Keeps what is written; its end is told in the next turn of the loop, as asyncio does."""
@@ -345,9 +351,9 @@ async def test_a_link_ends_when_what_it_had_to_write_was_cancelled():
 @on_a_loop
 async def test_who_waits_for_too_long_gets_an_error():
     """The address and `sent` among it."""
-    played = play(timeout=5)
+    played = play(timeout=50)
     (first,) = await played.owing(b"1")
-    played.waits(6)
+    played.waits(60)
     error = await lost(first)
     assert (True, "Timeout reading from 127.0.0.1:6379") == (error.sent, str(error).split(";")[0])
 
@@ -355,10 +361,10 @@ async def test_who_waits_for_too_long_gets_an_error():
 @on_a_loop
 async def test_what_could_not_be_written_for_too_long_was_not_sent():
     """Nor will it be."""
-    played = play(timeout=5)
+    played = play(timeout=50)
     played.link.pause_writing()
     (first,) = await played.owing(b"1")
-    played.waits(6)
+    played.waits(60)
     assert not (await lost(first)).sent
     played.link.resume_writing()
     assert [] == played.transport.written
@@ -367,11 +373,11 @@ async def test_what_could_not_be_written_for_too_long_was_not_sent():
 @on_a_loop
 async def test_who_has_not_waited_for_too_long_goes_on():
     """On a link that is not given to anybody else; it ends when they have theirs."""
-    played = play(timeout=5)
+    played = play(timeout=50)
     (first,) = await played.owing(b"1")
-    played.waits(3)
+    played.waits(30)
     (second,) = await played.owing(b"2")
-    played.waits(3)
+    played.waits(30)
     await lost(first)
     assert [played.link] == played.let_go
     played.come(b":1\r\n:2\r\n")
@@ -382,9 +388,9 @@ async def test_who_has_not_waited_for_too_long_goes_on():
 @on_a_loop
 async def test_a_link_for_which_nobody_waits_any_more_ends():
     """Its server may never answer."""
-    played = play(timeout=5)
+    played = play(timeout=50)
     waiting = await played.owing(b"1", b"2")
-    played.waits(6)
+    played.waits(60)
     for each in waiting:
         await lost(each)
     await played.link.ended
@@ -393,11 +399,11 @@ async def test_a_link_for_which_nobody_waits_any_more_ends():
 @on_a_loop
 async def test_each_reply_may_take_its_time():
     """As with redis-py, which waits for each reply anew."""
-    played = play(timeout=5)
+    played = play(timeout=50)
     waiting = played.link.ask(b"many", 2)
     await turns()
     played.come(b":1\r\n")
-    played.waits(6)
+    played.waits(60)
     played.come(b":2\r\n")
     assert [1, 2] == await waiting
 
@@ -440,7 +446,7 @@ async def test_a_link_is_held_up_while_no_reply_comes():
     await played.owing(b"1", b"2")
     played.look()
     assert not played.link.held_up
-    played.waits(1)
+    played.waits(20)
     assert played.link.held_up
     played.come(b"$5\r\nlo")
     played.look()
@@ -455,7 +461,7 @@ async def test_a_link_that_somebody_has_given_up_retires():
     played = play()
     first, second = await played.owing(b"1", b"2")
     first.cancel()
-    played.waits(1)
+    played.waits(20)
     assert [played.link] == played.let_go
     played.come(b":1\r\n:2\r\n")
     assert [2] == await second
@@ -467,7 +473,7 @@ async def test_a_link_that_everybody_has_given_up_ends():
     played = play()
     (first,) = await played.owing(b"1")
     first.cancel()
-    played.waits(1)
+    played.waits(20)
     await played.link.ended
 
 
@@ -709,12 +715,11 @@ async def test_a_link_that_can_not_be_made_is_a_lost_connection(failure: Excepti
 @on_a_loop
 async def test_one_link_does_where_another_can_not_be_made(monkeypatch: pytest.MonkeyPatch):
     """It is not tried for again at once."""
+    monkeypatch.setattr(links_room, "CONTENT", 1_000)
     own = Own(Pool(failures=[None, theirs.ConnectionError("max number of clients reached")]))
     await own.asked(5)
     assert ([5], 2) == (own.owed, own.pool.made)
-    monkeypatch.setattr(links_room, "CONTENT", 0)
-    here = own.links.loops[asyncio.get_running_loop()]
-    here.content_until = float("-inf")
+    own.links.loops[asyncio.get_running_loop()].content_until = float("-inf")
     await own.asked(1)
     assert [5, 1] == own.owed
 
