@@ -72,7 +72,7 @@ class Answering:
         try:
             batch = next(flow)
             while True:
-                packed(batch, in_full=False)
+                list(packed(batch, in_full=False))
                 batch = flow.send(self.replies(batch))
         except StopIteration as end:
             return end.value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -39,10 +39,16 @@ def failure(error: Exception, *, sent: bool) -> StoreError:
     return translated(error)
 
 
-def packed(batch: Batch, *, in_full: bool) -> list[bytes]:
-    """A batch as bytes for the socket, scripts by digest or in full."""
-    commands = [each.in_full() for each in batch.commands] if in_full else batch.commands
-    return [b"".join([hiredis.pack_command(command.words) for command in commands])]  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+SLICE = 100
+"""Commands that are packed and sent together: the server works on them while the next are packed."""
+
+
+def packed(batch: Batch, *, in_full: bool) -> Iterator[bytes]:
+    """A batch as bytes for the socket, slice by slice, scripts by digest or in full."""
+    commands = tuple([each.in_full() for each in batch.commands]) if in_full else batch.commands
+    for start in range(0, len(commands), SLICE):
+        part = commands[start : start + SLICE]
+        yield b"".join([hiredis.pack_command(command.words) for command in part])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 def ready_replies(link: Any) -> Callable[[int], list[Any]]:  # noqa: ANN401 - redis-py's connection

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Generic, Self, TypeVar
 
 import attrs
@@ -35,13 +36,25 @@ class Asked:
         order = resolve_order(self.terms, mapped)
         return Selection(mapped, where, order, self.limit, scan=self.scan)
 
-    def require_page(self, size: object) -> None:
-        """Refuse what makes no page."""
+    def where(self, predicates: Iterable[object], verb: str = "where") -> Asked:
+        """The same, with more conditions; QueryError for what is none."""
+        flat: list[Predicate] = []
+        for predicate in predicates:
+            if not isinstance(predicate, Predicate):  # a bool, from `a and b`
+                message = f"{verb}() takes conditions such as Users.age >= 18, not {predicate!r}"
+                raise QueryError(message)
+            flat += _flat(predicate)
+        return attrs.evolve(self, conditions=(*self.conditions, *flat))
+
+    def require_page(self, size: object, said: str = "page({!r})") -> None:
+        """Refuse what makes no pages; `said` is how the size was given."""
         if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-            message = f"page({size!r}): a whole number, 1 or more"
+            message = f"{said.format(size)}: a whole number, 1 or more"
             raise UnsupportedQuery(message)
         if self.limit is not None or self.offset:
-            message = f"{self}.page(): pages go through all rows; leave out limit() and offset()"
+            message = (
+                f"{self}: pages and streams go through all rows; leave out limit() and offset()"
+            )
             raise UnsupportedQuery(message)
 
     def __str__(self) -> str:
@@ -84,12 +97,7 @@ class QueryBase(Generic[Entity]):
 
     def where(self, *predicates: Predicate) -> Self:
         """Only what meets all of these conditions, and those said before."""
-        for predicate in predicates:
-            if not isinstance(predicate, Predicate):  # a bool, from `a and b`
-                message = f"where() takes conditions such as Users.age >= 18, not {predicate!r}"
-                raise QueryError(message)
-        flat = [part for each in predicates for part in _flat(each)]
-        return self._with(conditions=(*self._asked.conditions, *flat))
+        return self._with(conditions=self._asked.where(predicates).conditions)
 
     def order_by(self, *terms: Queryable[Any] | Term) -> Self:
         """In this order, in place of one said before; ties go by key, as the last term goes."""

@@ -61,9 +61,19 @@ class Written(Sequence[tuple[Pending, EntityWrite]]):
     garbage collector to look at.
     """
 
-    def __init__(self) -> None:
-        self.sources: list[Pending] = []
-        self.writes: list[EntityWrite] = []
+    def __init__(self, sources: list[Pending], writes: list[EntityWrite]) -> None:
+        self.sources = sources
+        self.writes = writes
+
+    @classmethod
+    def of(cls, pending: list[Pending], stored: Stored, version: bytes) -> Written:
+        """The writes of all that is pending."""
+        found = [write_of(each, stored, version) for each in pending]
+        writes = [write for write in found if write is not None]
+        if len(writes) == len(pending):
+            return cls(pending, writes)
+        pairs = zip(pending, found, strict=True)
+        return cls([each for each, write in pairs if write is not None], writes)
 
     def __getitem__(self, position: int) -> tuple[Pending, EntityWrite]:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride] - no slices
         return self.sources[position], self.writes[position]

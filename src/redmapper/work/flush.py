@@ -11,6 +11,8 @@ So a commit that fails has moved nothing in memory, and the same unit can be men
 from __future__ import annotations
 
 from collections import deque
+from itertools import groupby
+from operator import attrgetter
 
 import attrs
 
@@ -26,7 +28,7 @@ from redmapper.mapping.mapped import KeyBytes, MappedClass
 from redmapper.mapping.records import FieldChanges
 from redmapper.wire import Flow
 from redmapper.work.changes import field_changes
-from redmapper.work.collect import Pending, Stored, Written, guard_of, is_blind, write_of
+from redmapper.work.collect import Pending, Stored, Written, guard_of, is_blind
 from redmapper.work.events import Handling, kind_of
 from redmapper.work.identity import IdentityMap, Tracked
 from redmapper.work.keys import set_key
@@ -46,7 +48,7 @@ LARGEST = 50_000
 words an entity the million that a server takes in one command."""
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class Flush:
     """Writes what is pending in an identity map."""
 
@@ -62,10 +64,12 @@ class Flush:
         if self.handling is not None:
             self.handling.before_writes(self.map)
         self._check_superseded()
-        self._check_keys()
+        suspects = self._suspects()
+        moved = self._check_keys(suspects)
         if self.session.validates:
             check_valid(self.map)
-        pending = self._pending()
+            moved = True  # a validator may have set something
+        pending = self._pending(self._suspects() if moved else suspects)
         if len(pending) > LARGE:
             self._check_size(len(pending))
         for _ in range(BLIND_ATTEMPTS):
@@ -85,7 +89,7 @@ class Flush:
 
     def _check_size(self, count: int) -> None:
         """Warn of a unit that holds up the server's other clients; refuse one that stops them."""
-        cure = "use store.bulk, which is atomic a chunk, or commit in parts"
+        cure = "use store.bulk with a chunk of 1,000, or commit in parts"
         if count > LARGEST:
             message = f"this unit writes {count} entities, and a commit takes {LARGEST}; {cure}"
             raise UnitTooLarge(message)
@@ -103,9 +107,23 @@ class Flush:
                 )
                 raise UnitError(message)
 
-    def _check_keys(self) -> None:
-        """Of all whose attributes are not compared; with those the key is."""
-        for each in [each for each in self.map if each.snapshot is None or each.deleted]:
+    def _suspects(self) -> list[Tracked]:
+        """All but those whose attributes are the very objects that were loaded."""
+        found: list[Tracked] = []
+        for mapped, group in groupby(self.map, _mapped):
+            held = list(group)
+            try:
+                found += mapped.codec.suspects(held)
+            except AttributeError:  # an attribute without a value: who has it is found later
+                found += held
+        return found
+
+    def _check_keys(self, suspects: list[Tracked]) -> bool:
+        """Of all whose attributes are not compared; with those the key is. Whether one was taken."""
+        taken = False
+        for each in suspects:
+            if each.snapshot is not None and not each.deleted:
+                continue
             each.assigned = None  # a number of a commit that was refused may be somebody's by now
             now = each.mapped.key_of(each.obj)
             encoded = None if now is None else each.mapped.encode_key(now)
@@ -113,8 +131,10 @@ class Flush:
                 continue
             if each.key is None and encoded is not None:  # set by hand since it was added
                 self._take_key(each, encoded)
+                taken = True
             else:
                 raise _key_changed(each)
+        return taken
 
     def _take_key(self, tracked: Tracked, key: KeyBytes) -> None:
         """The key of an object that was added without one."""
@@ -126,10 +146,10 @@ class Flush:
             raise
         tracked.assigned = None
 
-    def _pending(self) -> list[Pending]:
+    def _pending(self, suspects: list[Tracked]) -> list[Pending]:
         """All that a commit must look at: what has changed, or is new, or goes."""
         found = []
-        for each in self.map:
+        for each in suspects:
             snapshot = each.snapshot
             if snapshot is None or each.deleted:
                 found.append(_whole(each))
@@ -172,18 +192,14 @@ class Flush:
         What is refused may be a guard: then those stand after the writes.
         """
         version = self.session.new_version()
-        writes = Written()
-        for each in pending:
-            write = write_of(each, stored, version)
-            if write is not None:
-                writes.sources.append(each)
-                writes.writes.append(write)
+        writes = Written.of(pending, stored, version)
         guards = self._guards(writes) if self.map.guarding else []
         if not writes and not guards:
             return (), writes
-        seen = _seen_newer([*writes, *guards] if guards else writes)
-        if seen:
-            return seen, [*writes, *guards]
+        if self.map.outdated:
+            seen = _seen_newer([*writes, *guards])
+            if seen:
+                return seen, [*writes, *guards]
         given = self.session.keys.given(writes)
         guarded = tuple([Guard(*write[:3]) for _, write in guards]) if guards else ()
         plan, doubles = make_plan(tuple(writes.writes), given, guarded)
@@ -258,6 +274,9 @@ class Flush:
                 self.map.forget(tracked)
             elif record is not None:
                 tracked.settle(record)
+
+
+_mapped = attrgetter("mapped")
 
 
 def _changed(tracked: Tracked, changes: FieldChanges) -> Pending:

@@ -79,7 +79,7 @@ class AsyncSharedLinks:
 
 async def _ask(link: Any, batch: Batch, *, in_full: bool) -> list[Any]:  # noqa: ANN401 - redis-py's connection
     """The replies, an error reply as a value, so that those after it are read too."""
-    await link.send_packed_command(packed(batch, in_full=in_full))
+    await link.send_packed_command(list(packed(batch, in_full=in_full)))
     replies, read = [], link.read_response
     for _ in batch.commands:
         try:
@@ -240,7 +240,8 @@ class AsyncOwnLinks:
         loop = asyncio.get_running_loop()
         here = self.loops.get(loop) or self._begin(loop)
         link = await here.healthy()
-        replies = await link.ask(packed(batch, in_full=in_full)[0], len(batch.commands))
+        request = b"".join(packed(batch, in_full=in_full))
+        replies = await link.ask(request, len(batch.commands))
         if isinstance(replies[0], theirs.ConnectionError):
             link.retire()  # as redis-py does: the server would say the same of what comes next
         return replies

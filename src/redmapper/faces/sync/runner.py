@@ -144,16 +144,19 @@ class ServerRunner:
 def _ask(link: Any, batch: Batch, *, in_full: bool) -> list[Any]:  # noqa: ANN401 - redis-py's connection
     """The replies, an error reply as a value, so that those after it are read too."""
     link.send_packed_command(packed(batch, in_full=in_full))
-    replies: list[Any] = []
-    missing, ready = len(batch.commands), ready_replies(link)
-    while missing:
-        try:
-            replies.append(link.read_response(disable_decoding=True))
-        except redis.ResponseError as error:
-            replies.append(error)
-        missing -= 1
-        if missing:
-            came = ready(missing)
-            replies += came
-            missing -= len(came)
+    replies = [_next_reply(link)]
+    wanted = len(batch.commands)
+    if wanted > 1:
+        ready = ready_replies(link)
+        replies += ready(wanted - 1)
+        while len(replies) < wanted:
+            replies.append(_next_reply(link))
+            replies += ready(wanted - len(replies))
     return replies
+
+
+def _next_reply(link: Any) -> Any:  # noqa: ANN401
+    try:
+        return link.read_response(disable_decoding=True)
+    except redis.ResponseError as error:
+        return error

@@ -131,7 +131,8 @@ class Search:
             _MOVE[str(sources[0][0])](sources[0], step.cursor)
         access = self.accesses[step.way - 1]
         wanted = "keys" if step.keys_only else self.wanted
-        return self.step([self._way(access, sources)], missing, wanted)
+        found = yield from self.step([self._way(access, sources)], missing, wanted)
+        return attrs.evolve(found, way=step.way)  # the script was given this one alone, its first
 
     def chunk(self, way: int, keys: list[KeyBytes]) -> Flow[Step]:
         """These keys, judged."""

@@ -122,18 +122,18 @@ class BoundLua:
 
     def commit(self, plan: FlushPlan) -> Flow[tuple[Refusal, ...]]:
         """One call of a script; a second one where the partition has forgotten its schema."""
-        violations, called = yield from self._attempt(plan)
+        called, violations = yield from self._attempt(plan)
+        if violations and violations[0][0] == b"unknown schema":
+            self.known.clear()
+            called, violations = yield from self._attempt(plan)
         if not violations:
             return ()
-        if any(each[0] == b"unknown schema" for each in violations):
-            self.known.clear()
-            violations, called = yield from self._attempt(plan)
         for kind, *position in violations:
             if kind == b"schema":
                 raise schema_mismatch(called.mappers[position[0] - 1])
         return refusals_of(called, violations, self.places)
 
-    def _attempt(self, plan: FlushPlan) -> Flow[tuple[list[Reply], CommitCall]]:
+    def _attempt(self, plan: FlushPlan) -> Flow[tuple[CommitCall, list[Reply]]]:
         lane, unit_id = self.lanes.take()
         called = self._compile(plan, self.keyspace.lane(lane.name))
         reply = yield from self._carry(lane, unit_id, called)
@@ -144,12 +144,15 @@ class BoundLua:
             self.known.update(called.mappers)
             lane.written = True
         self.lanes.give_back(lane)
-        return reply[1:], called
+        return called, reply[1:]
 
     def _compile(self, plan: FlushPlan, lane: bytes) -> CommitCall:
+        if len(plan.writes) == 1 and plan.writes[0].mapped in self.known:
+            one = compile_one(plan, self.places, lane)
+            if one is not None:
+                return one
         new = frozenset([write.mapped for write in plan.writes]) - self.known
-        one = None if new else compile_one(plan, self.places, lane)
-        return one or compile_plan(plan, self.places, lane, new)
+        return compile_plan(plan, self.places, lane, new)
 
     def _carry(self, lane: Lane, unit_id: str, called: CommitCall) -> Flow[Reply]:
         """Send the call. Where no outcome is learned, the lane stays parked for `outcome`."""
@@ -158,7 +161,8 @@ class BoundLua:
             self.lanes.give_back(lane)
             message = (
                 f"this unit writes {len(called.plan.writes)} entities in {len(command.words)} "
-                f"words, and a server takes {MOST_WORDS} at once; commit in parts"
+                f"words, and a server takes {MOST_WORDS} at once; commit in parts, or use "
+                "store.bulk with a smaller chunk"
             )
             raise UnitTooLarge(message)
         hidden = partial(secrets, called.plan, self.places)
