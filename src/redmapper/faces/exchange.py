@@ -85,5 +85,5 @@ def accepted(replies: list[Any]) -> list[Reply]:
     """The replies, or the first error among them, as ours."""
     for reply in replies:
         if isinstance(reply, Exception):
-            raise translated(reply) from reply
+            raise failure(reply, sent=True) from reply
     return replies
