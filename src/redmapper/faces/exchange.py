@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,7 @@ from redis._parsers import hiredis as theirs_parser
 
 from redmapper.errors import StoreError
 from redmapper.faces.redis_errors import lost, translated
-from redmapper.wire import Batch, Reply
+from redmapper.wire import Batch, Command, Reply
 
 PAUSES = (0.02, 0.1, 0.3, 1.0)
 """Seconds to wait before each resending over a new link; then it is given up."""
@@ -43,9 +43,15 @@ SLICE = 100
 """Commands that are packed and sent at once: the server works while the next are packed."""
 
 
-def packed(batch: Batch, *, in_full: bool) -> Iterator[bytes]:
+def packed(batch: Batch, *, in_full: bool) -> Iterable[bytes]:
     """A batch as bytes for the socket, slice by slice, scripts by digest or in full."""
     commands = tuple([each.in_full() for each in batch.commands]) if in_full else batch.commands
+    if len(commands) == 1:
+        return (hiredis.pack_command(commands[0].words),)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    return _slices(commands)
+
+
+def _slices(commands: tuple[Command, ...]) -> Iterator[bytes]:
     for start in range(0, len(commands), SLICE):
         part = commands[start : start + SLICE]
         yield b"".join([hiredis.pack_command(command.words) for command in part])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

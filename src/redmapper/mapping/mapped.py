@@ -105,7 +105,7 @@ class KeyColumn:
         """The name of its field."""
         return self.attribute.column.stored
 
-    @property
+    @cached_property
     def sequential(self) -> bool:
         """Whether missing keys come from a sequence."""
         return self.scalar.type is int and self.declared.new is None

@@ -18,20 +18,26 @@ import attrs
 
 from redmapper.errors import (
     IdentityConflict,
-    KeyChanged,
     StoreError,
     UnitError,
     UnitTooLarge,
-    ValueRefused,
 )
 from redmapper.mapping.mapped import KeyBytes, MappedClass
 from redmapper.mapping.records import FieldChanges
 from redmapper.wire import Flow
-from redmapper.work.changes import field_changes
-from redmapper.work.collect import Pending, Stored, Written, guard_of, is_blind
+from redmapper.work.collect import (
+    Pending,
+    Stored,
+    Written,
+    changes_of,
+    guard_of,
+    is_blind,
+    key_changed,
+    lone_write,
+)
 from redmapper.work.events import Handling, kind_of
 from redmapper.work.identity import IdentityMap, Tracked
-from redmapper.work.keys import set_key
+from redmapper.work.keys import given_number, set_key
 from redmapper.work.plan import EntityWrite, Guard, Refusal, make_plan
 from redmapper.work.refusals import Writes, double_claims, refused
 from redmapper.work.session import Session
@@ -66,10 +72,46 @@ class Flush:
         self._check_superseded()
         suspects = self._suspects()
         moved = self._check_keys(suspects)
+        if len(suspects) == 1 and not moved and self._is_lone(suspects[0]):
+            return (yield from self._write_lone(suspects[0]))
         if self.session.validates:
             check_valid(self.map)
             moved = True  # a validator may have set something
-        pending = self._pending(self._suspects() if moved else suspects)
+        yield from self._write_all(self._pending(self._suspects() if moved else suspects))
+
+    # --- one object alone, which is what most commits are ---
+
+    def _is_lone(self, tracked: Tracked) -> bool:
+        """Whether nothing else is pending, and nothing about this object is out of the ordinary."""
+        table = self.map
+        return (
+            tracked.mapped.plain
+            and tracked.key is not None
+            and not (tracked.over_any or tracked.over_version is not None)
+            and (tracked.base is None or tracked.snapshot is not None)
+            and not (table.blind or table.guarding or table.outdated)
+            and not self.session.validates
+            and self.handling is None
+        )
+
+    def _write_lone(self, tracked: Tracked) -> Flow[None]:
+        """What follows in `run` comes to this."""
+        write = lone_write(tracked, self.session.new_version())
+        if write is not None:
+            number = given_number(write)
+            plan, _ = make_plan((write,), ((write.mapped, number),) if number else ())
+            refusals = yield from self.session.strategy.commit(plan)
+            if refusals:
+                pending = Pending(write.mapped, write.key, tracked, blind=False)
+                raise refused(refusals, [(pending, write)])
+            self._settle(tracked, write)
+            if number:
+                self.session.keys.forget(write.mapped)
+        self.map.superseded.clear()
+
+    # --- any number of them ---
+
+    def _write_all(self, pending: list[Pending]) -> Flow[None]:
         if len(pending) > LARGE:
             self._check_size(len(pending))
         for _ in range(BLIND_ATTEMPTS):
@@ -133,7 +175,7 @@ class Flush:
                 self._take_key(each, encoded)
                 taken = True
             else:
-                raise _key_changed(each)
+                raise key_changed(each)
         return taken
 
     def _take_key(self, tracked: Tracked, key: KeyBytes) -> None:
@@ -154,10 +196,7 @@ class Flush:
             if snapshot is None or each.deleted:
                 found.append(_whole(each))
                 continue
-            try:
-                changes = each.mapped.codec.compare(each.obj, snapshot)
-            except (ValueRefused, ValueError, AttributeError):  # that says where it stands
-                changes = field_changes(each)
+            changes = changes_of(each, snapshot)
             if changes or each.over_version is not None:
                 found.append(_changed(each, changes))
         found += [Pending(mapped, key) for (_, key), mapped in self.map.blind.items()]
@@ -283,7 +322,7 @@ def _changed(tracked: Tracked, changes: FieldChanges) -> Pending:
     """A loaded object; what is derived from it is derived now, before the server is asked."""
     mapped, key = tracked.mapped, tracked.key or b""
     if mapped.key.stored in changes:
-        raise _key_changed(tracked)
+        raise key_changed(tracked)
     derived = None
     if mapped.derives:
         derived = mapped.changed_record(tracked.obj, tracked.base or {}, changes, key)
@@ -302,15 +341,6 @@ def _assign(pending: Pending, key: KeyBytes | None) -> None:
     pending.key = key or b""
     if pending.tracked is not None:
         pending.tracked.assigned = key
-
-
-def _key_changed(tracked: Tracked) -> KeyChanged:
-    now = tracked.mapped.shown_key(tracked.mapped.key_of(tracked.obj))
-    message = (
-        f"the key of {tracked.title} was changed to {now}; delete the object and add one "
-        "with the new key"
-    )
-    return KeyChanged(message)
 
 
 def _seen_newer(writes: Writes) -> tuple[Refusal, ...]:

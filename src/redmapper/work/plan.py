@@ -161,6 +161,8 @@ def make_plan(
         message = "a plan must not write one entity twice"
         raise ValueError(message)
     given_up, wanted = _unique_changes(writes)
+    if not wanted and not given_up:
+        return FlushPlan(writes, (), (), sequences, guards), []
     taken: dict[tuple[MappedIndex, bytes], Claim] = {}
     doubles: list[DoubleClaim] = []
     for index, value, position in wanted:

@@ -13,6 +13,7 @@ from typing import cast
 
 from redmapper.mapping.columns import Record
 from redmapper.mapping.mapped import MappedIndex
+from redmapper.mapping.records import FieldChanges
 from redmapper.strategies.lua.calls import CommitCall
 from redmapper.strategies.lua.entries import Affected, Places
 from redmapper.strategies.lua.layout import cut
@@ -43,24 +44,22 @@ def compile_one(plan: FlushPlan, places: Places, lane: bytes) -> CommitCall | No
     affected = here.affected(tuple(changes)) if base and record else here.all
     owners = _owners(claims, releases) if claims or releases else {}
     added, removed = _sets(affected, base, record) if affected.sets else _NONE
-    sorted_keys, members = _sorted(affected, base, record, here.tail(key))
+    zsets, members = _sorted(affected, base, record, here.tail(key)) if affected.sorted else _NONE
     fields = cut(changes, base)
-    gone = [name for name, value in fields.items() if value is None]
-    counts = (len(owners), len(added), len(removed), len(sorted_keys), len(gone))
+    gone = _gone(fields) if None in fields.values() else ()
+    counts = (len(owners), len(added), len(removed), len(zsets), len(gone))
     if max(counts) > MOST or len(fields) > MOST_FIELDS:
         return None
-    keys = [lane, places.keyspace.schema, here.listing, here.records + key]
-    if owners:
-        keys += [here.uniques[unique] for unique in owners]
-    keys += added
-    keys += removed
-    keys += sorted_keys
+    owned = [here.uniques[unique] for unique in owners] if owners else ()
+    schema, listing, stored = places.keyspace.schema, here.listing, here.records + key
+    keys = [lane, schema, listing, stored, *owned, *added, *removed, *zsets]
     number: Argument = b""
     if sequences:
         keys.append(here.sequence)
         number = sequences[0][1]
     arguments: list[Argument] = [*here.named, key, version, number, bytes(counts)]
-    arguments += chain.from_iterable(owners.values())
+    if owners:
+        arguments += chain.from_iterable(owners.values())
     arguments += members
     if gone:
         arguments += gone
@@ -68,6 +67,11 @@ def compile_one(plan: FlushPlan, places: Places, lane: bytes) -> CommitCall | No
     arguments += chain.from_iterable(cast("Record", fields).items())
     types = partial(_types, keys, counts)
     return CommitCall(COMMIT_ONE, plan, keys, arguments, (mapped,), _CHECKED, claims, types)
+
+
+def _gone(fields: FieldChanges) -> list[bytes]:
+    """The names of fields that go."""
+    return [name for name, value in fields.items() if value is None]
 
 
 _NONE: tuple[list[bytes], list[bytes]] = ([], [])

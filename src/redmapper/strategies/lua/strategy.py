@@ -122,29 +122,28 @@ class BoundLua:
 
     def commit(self, plan: FlushPlan) -> Flow[tuple[Refusal, ...]]:
         """One call of a script; a second one where the partition has forgotten its schema."""
-        called, violations = yield from self._attempt(plan)
-        if violations and violations[0][0] == b"unknown schema":
+        while True:
+            lane, unit_id = self.lanes.take()
+            called = self._compile(plan, self.keyspace.lane(lane.name))
+            reply = yield from self._carry(lane, unit_id, called)
+            if reply[0] == b"applied":
+                self.known.update(called.mappers)
+                lane.written = True
+                self.lanes.give_back(lane)
+                return ()
+            if reply[0] == b"superseded":
+                message = f"commit {unit_id} was given up by store.outcome(); nothing was written"
+                raise StoreError(message)
+            self.lanes.give_back(lane)
+            if reply[1][0] != b"unknown schema":
+                return self._refusals(called, reply[1:])
             self.known.clear()
-            called, violations = yield from self._attempt(plan)
-        if not violations:
-            return ()
+
+    def _refusals(self, called: CommitCall, violations: list[Reply]) -> tuple[Refusal, ...]:
         for kind, *position in violations:
             if kind == b"schema":
                 raise schema_mismatch(called.mappers[position[0] - 1])
         return refusals_of(called, violations, self.places)
-
-    def _attempt(self, plan: FlushPlan) -> Flow[tuple[CommitCall, list[Reply]]]:
-        lane, unit_id = self.lanes.take()
-        called = self._compile(plan, self.keyspace.lane(lane.name))
-        reply = yield from self._carry(lane, unit_id, called)
-        if reply[0] == b"superseded":
-            message = f"commit {unit_id} was given up by store.outcome(); nothing was written"
-            raise StoreError(message)
-        if reply[0] == b"applied":
-            self.known.update(called.mappers)
-            lane.written = True
-        self.lanes.give_back(lane)
-        return called, reply[1:]
 
     def _compile(self, plan: FlushPlan, lane: bytes) -> CommitCall:
         if len(plan.writes) == 1 and plan.writes[0].mapped in self.known:
