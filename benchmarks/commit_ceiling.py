@@ -19,7 +19,7 @@ from typing import Any
 
 import redis
 
-import redmapper.faces.sync.runner as runner
+from redmapper.faces.sync import runner
 from bench import all_servers, table
 from contestants import handwritten, redmapper_lua
 from redmapper.faces.exchange import packed
@@ -118,9 +118,8 @@ def rounds_of(
         mine = redmapper_lua.connect(server.url)
         for _ in range(ROUNDS):
             client.flushall()
-            by_hand = {
-                name: timed(work) for name, work in workloads(handwritten.connect(server.url)).items()
-            }
+            theirs = workloads(handwritten.connect(server.url))
+            by_hand = {name: timed(work) for name, work in theirs.items()}
             client.flushall()
             play(client, begin)
             by_me, sent = {}, {}
