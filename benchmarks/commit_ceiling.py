@@ -19,10 +19,10 @@ from typing import Any
 
 import redis
 
-from redmapper.faces.sync import runner
 from bench import all_servers, table
 from contestants import handwritten, redmapper_lua
 from redmapper.faces.exchange import packed
+from redmapper.faces.sync import runner
 from redmapper.wire import Batch
 from servers import Server, running
 from worker.people import people
