@@ -28,5 +28,6 @@ def test_it_is_this_one():
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_a_forked_child_is_another():
     """Its parent stays what it was."""
-    done = subprocess.run(  # noqa: S603 - our own source[sys.executable, "-c", CHILD], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", CHILD]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - ours
     assert "0 True\n" == done.stdout
