@@ -123,7 +123,7 @@ def lone_write(tracked: Tracked, version: bytes) -> EntityWrite | None:
         fields = mapped.encode_fields(tracked.obj, key)
         fields[VERSION] = version
         record = {**fields, mapped.key.stored: key}
-        return EntityWrite(mapped, key, ABSENT, None, record, cast("FieldChanges", fields))
+        return EntityWrite(mapped, key, ABSENT, None, record, fields)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     check = _at_version(base.get(VERSION, b""))
     if tracked.deleted:
         return EntityWrite(mapped, key, check, base, None, {})

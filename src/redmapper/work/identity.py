@@ -124,7 +124,7 @@ class IdentityMap:
         return tracked
 
     def load(self, tracked: Tracked, key: KeyBytes) -> None:
-        """Enter an object that was made of a record just now, under a key that is not tracked."""
+        """Enter an object under a key that is not tracked."""
         self.entities[tracked.mapped.name, key] = tracked
         self.objects[id(tracked.obj)] = tracked
 
@@ -138,12 +138,16 @@ class IdentityMap:
         key = tracked.key
         if key is None:
             return self.track(tracked)
-        other = self.at(tracked.mapped, key)
+        place = (tracked.mapped.name, key)
+        other = self.entities.get(place)
+        if other is None and not (self.blind or self.superseded):
+            self.load(tracked, key)
+            return tracked
         if other is not None and other.deleted:
             tracked.base, tracked.displaced = other.base, other
             tracked.guarded = other.guarded
             self.forget(other)
-        elif self.blind.pop((tracked.mapped.name, key), None) is not None:
+        elif self.blind.pop(place, None) is not None:
             tracked.over_any = tracked.displaced_blind = True
         return self.track(tracked)
 

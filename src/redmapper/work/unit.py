@@ -399,8 +399,10 @@ class UnitBase:
 
     def _commit(self) -> Flow[None]:
         """Write every pending change, or nothing."""
-        self._require_writable("commit")
+        if self._options.read_only:
+            self._require_writable("commit")
         if self._handling is not None:
+            self._require_active("commit")
             return self._commit_aloud(self._handling)
         return self._exclusive("commit", Flush(self._session, self._map).run())
 

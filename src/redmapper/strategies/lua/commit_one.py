@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 from itertools import chain
-from typing import cast
 
 from redmapper.mapping.columns import Record
 from redmapper.mapping.mapped import MappedIndex
@@ -64,7 +63,7 @@ def compile_one(plan: FlushPlan, places: Places, lane: bytes) -> CommitCall | No
     if gone:
         arguments += gone
         fields = {name: value for name, value in fields.items() if value is not None}
-    arguments += chain.from_iterable(cast("Record", fields).items())
+    arguments += chain.from_iterable(fields.items())  # type: ignore[arg-type]  # pyright: ignore[reportOperatorIssue]
     types = partial(_types, keys, counts)
     return CommitCall(COMMIT_ONE, plan, keys, arguments, (mapped,), _CHECKED, claims, types)
 
@@ -95,6 +94,16 @@ def _sets(
     added: list[bytes] = []
     removed: list[bytes] = []
     for entries in affected.sets:
+        one = entries.one
+        if one is not None:
+            comes = one(record) if record else None
+            goes = one(base) if base else None
+            if comes != goes:
+                if comes is not None:
+                    added.append(entries.head + comes)
+                if goes is not None:
+                    removed.append(entries.head + goes)
+            continue
         before = entries.values(base) if base else ()
         after = entries.values(record) if record else ()
         if before != after:

@@ -124,7 +124,7 @@ class BoundLua:
         """One call of a script; a second one where the partition has forgotten its schema."""
         while True:
             lane, unit_id = self.lanes.take()
-            called = self._compile(plan, self.keyspace.lane(lane.name))
+            called = self._compile(plan, self.places.keyspace.lane(lane.name))
             batch = self._batch(lane, unit_id, called)
             try:
                 (reply,) = yield batch
@@ -164,7 +164,8 @@ class BoundLua:
             )
             raise UnitTooLarge(message)
         hidden = partial(secrets, called.plan, self.places)
-        return Batch("commit", self.keyspace.schema, (command,), hidden, receipted=True)
+        home = self.places.keyspace.schema
+        return Batch("commit", home, (command,), hidden, receipted=True)
 
     def _not_carried(
         self, error: StoreError, lane: Lane, unit_id: str, called: CommitCall, batch: Batch
