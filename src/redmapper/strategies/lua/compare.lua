@@ -9,10 +9,11 @@ local function by_bytes(a, b)
   return #a - #b
 end
 
-local function near_bytes(text)
-  local a, b, c, d, e, f = byte(text, 1, 6)
-  local high = ((a or 0) * 256 + (b or 0)) * 256 + (c or 0)
-  return ((high * 256 + (d or 0)) * 256 + (e or 0)) * 256 + (f or 0)
+-- Of six bytes from a certain one on; a text that has ended comes before one that goes on.
+local function near_bytes(text, from)
+  local a, b, c, d, e, f = byte(text, from or 1, (from or 1) + 5)
+  local high = ((a or -1) * 257 + (b or -1)) * 257 + (c or -1)
+  return ((high * 257 + (d or -1)) * 257 + (e or -1)) * 257 + (f or -1)
 end
 
 local function near_number(text)
@@ -106,7 +107,7 @@ end
 local function same() return 0 end
 
 local kinds = {
-  bytes = { near = near_bytes, order = by_bytes },
+  bytes = { near = near_bytes, order = by_bytes, steps = 6 },
   int = { near = near_number, order = by_integer },
   float = { near = near_number, order = same, nan = true },
   decimal = { near = near_number, order = by_decimal, nan = true },

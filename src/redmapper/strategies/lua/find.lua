@@ -30,6 +30,7 @@
 local call, byte, sub, search = redis.call, string.byte, string.sub, string.find
 local HUGE = math.huge
 local PIECE = 64 -- a value of so many bytes may go on in further fields, name:1, name:2, ...
+local SLICE = 1000 -- keys of one command
 
 local at = 0
 
@@ -57,97 +58,15 @@ end
 
 -- include compare.lua
 
--- The candidate, and what has been read of its record.
-
 local mapper, fingerprint, prefix, form, wanted = take(), take(), take(), take(), take()
 local wish, limit, page, most, budget = number(), number(), number(), number(), number()
 local names = each(take)
-local current, stamp, touched, exists = '', 0, false, false
-local stamps, held = {}, {} -- by place: for which candidate it was read, and what it holds
-local seen, read, spent = 0, 0, 0
 
-local function column()
-  local kind, place, shadow = kinds[take()], number(), number()
-  return { kind = kind, place = place, shadow = shadow }
-end
-
-local function whole(name, text)
-  local pieces = { text }
-  while text and #text == PIECE do
-    text = call('HGET', prefix .. current, name .. ':' .. #pieces)
-    pieces[#pieces + 1] = text or nil
-  end
-  return table.concat(pieces)
-end
-
-local function stored_at(place)
-  if stamps[place] ~= stamp then
-    local text = call('HGET', prefix .. current, names[place])
-    if text and #text == PIECE then text = whole(names[place], text) end
-    if not touched then read, touched = read + 1, true end
-    if text then exists = true end
-    stamps[place], held[place], spent = stamp, text, spent + 3
-  end
-  return held[place]
-end
-
-local function value_of(of)
-  if of.place == 0 then return current end
-  return of.shadow > 0 and stored_at(of.shadow) or stored_at(of.place)
-end
-
-local function take_up(candidate)
-  current, stamp, touched, exists = candidate, stamp + 1, false, false
-end
-
--- An entry may outlive its record: where all that was read is absent, the record may be, too.
-local function is_there()
-  return exists or not touched or call('EXISTS', prefix .. current) == 1
-end
+-- include columns.lua
 
 -- include judge.lua
 
--- The order, and rows in it.
-
-local function term() return { of = tested(), sign = flag() and -1 or 1 } end
-
-local order = each(term)
-local by_key_alone = #order == 0
-local key_kind = kinds[form == 'int' and 'int' or 'bytes']
-order[#order + 1] = { of = { kind = key_kind, place = 0 }, sign = flag() and -1 or 1 }
-
-local function placed(row)
-  row.texts, row.nears = {}, {}
-  for i = 1, #order do
-    local of = order[i].of
-    local text = value_of(of)
-    row.texts[i], row.nears[i] = text, text and of.kind.near(text) or -HUGE
-  end
-end
-
-local function before(a, b)
-  for i = 1, #order do
-    local difference = versus(order[i].of.kind, a.texts[i], a.nears[i], b.texts[i], b.nears[i])
-    if difference ~= 0 then return order[i].sign * difference < 0 end
-  end
-  return false
-end
-
-local function value()
-  local word = take()
-  return word ~= '' and sub(word, 2)
-end
-
-local start = value()
-if start then
-  local texts, nears = {}, {}
-  for i = 1, #order - 1 do
-    texts[i] = value()
-    nears[i] = texts[i] and order[i].of.kind.near(texts[i]) or -HUGE
-  end
-  texts[#order], nears[#order] = start, key_kind.near(start)
-  start = { texts = texts, nears = nears }
-end
+-- include order.lua
 
 local leave_out, left_out = each(take), {}
 for i = 1, #leave_out do
@@ -157,90 +76,7 @@ local fields = each(take)
 
 -- include sources.lua
 
--- Paths: sources, unions of them, and choices.
-
-local path
-path = function()
-  local word = take()
-  if word == 'any' or word == 'least' then return { word = word, parts = each(path) } end
-  local id = number()
-  local source = sources[word].say()
-  source.id, source.kind = id, sources[word]
-  return source
-end
-
-local function size_of(of)
-  if of.kind then
-    of.least = of.kind.size(of)
-    return of.least
-  end
-  local sum, least = 0, HUGE
-  for i = 1, #of.parts do
-    local size = size_of(of.parts[i])
-    sum = sum + size
-    if least - size > 0 then
-      least, of.pick = size, of.parts[i]
-    end
-  end
-  return of.word == 'any' and sum or least
-end
-
-local function picked_of(of, found)
-  if of.kind then
-    found[#found + 1] = of
-  elseif of.pick and of.word == 'least' then
-    picked_of(of.pick, found)
-  else
-    for i = 1, #of.parts do
-      picked_of(of.parts[i], found)
-    end
-  end
-  return found
-end
-
--- Ways: what each costs, in units of about half a microsecond.
-
-local function way()
-  local said = { walks = flag(), distinct = flag(), covers = each(number), path = path() }
-  local covered = {}
-  for i = 1, #said.covers do
-    covered[said.covers[i]] = true
-  end
-  said.left = {}
-  for i = 1, #conditions do
-    if not covered[i] then
-      said.left[#said.left + 1] = conditions[i]
-      said.reads = said.reads or conditions[i].reads
-    end
-  end
-  return said
-end
-
-local function expected_of(ways, all)
-  local matching, taken = all, {}
-  table.sort(ways, function(a, b) return a.size - b.size < 0 end)
-  for i = 1, #ways do
-    local fresh = #ways[i].covers > 0
-    for j = 1, #ways[i].covers do
-      fresh = fresh and not taken[ways[i].covers[j]]
-      taken[ways[i].covers[j]] = true
-    end
-    if fresh then matching = matching * ways[i].size / math.max(all, 1) end
-  end
-  return math.max(matching, 1)
-end
-
-local function cost_of(of, expected)
-  local one, count = of.reads and 6 or 3, of.size
-  if wanted == 'count' and #of.left == 0 and of.distinct then return 0 end
-  if of.walks and wish >= 0 then
-    count = math.min(count, (wish + #leave_out) * math.max(count, 1) / expected)
-  elseif wish >= 0 and not by_key_alone then
-    one = one + 5
-  end
-  if not of.walks and of.size - most > 0 then one = one + 3 end
-  return count * one
-end
+-- include ways.lua
 
 local stored = call('HGET', KEYS[1], mapper)
 local all = call('ZCARD', KEYS[2])
@@ -249,69 +85,9 @@ if stored and stored ~= fingerprint and all > 0 then return { 'schema' } end
 local ways = each(way)
 local chosen = ways[1]
 if #ways > 1 or wanted == 'plan' then
-  local sizes, listed, least = { 'plan', 1 }, { unpack(ways) }, HUGE
-  for i = 1, #ways do
-    ways[i].number, ways[i].size = i, size_of(ways[i].path)
-    sizes[i + 2] = ways[i].size
-  end
-  local expected = expected_of(ways, all)
-  for i = 1, #listed do
-    local cost = cost_of(listed[i], expected)
-    if least - cost > 0 then
-      chosen, sizes[2], least = listed[i], i, cost
-    end
-  end
+  local sizes = cheapest(ways, all)
+  chosen = ways[sizes[2]]
   if wanted == 'plan' then return sizes end
-end
-
--- What becomes of a candidate.
-
-local kept, total, worst = {}, 0, nil
-local row_cost = wanted == 'rows' and 10 or 3 * #fields
-local cuts = limit >= 0 and not chosen.walks and wanted ~= 'count'
-local sorts = not chosen.walks and (cuts or start)
-
-local function holds(probes_only)
-  for i = 1, #chosen.left do
-    local one = chosen.left[i]
-    if not (probes_only and one.reads) and not one.holds() then return false end
-  end
-  return is_there()
-end
-
-local function keep(row)
-  if worst and not before(row, worst) then return end
-  kept[#kept + 1] = row
-  if #kept >= 2 * limit + 16 then
-    table.sort(kept, before)
-    for i = #kept, limit + 1, -1 do
-      kept[i] = nil
-    end
-    worst = kept[limit]
-  end
-end
-
-local function consider(candidate)
-  take_up(candidate)
-  seen, spent = seen + 1, spent + 3
-  if left_out[candidate] or not holds(wanted == 'keys') then return end
-  local row = { key = candidate }
-  if wanted == 'keys' then
-    kept[#kept + 1] = row
-    return
-  end
-  if chosen.keyed and not exists and call('EXISTS', prefix .. candidate) == 0 then return end
-  if sorts then
-    placed(row)
-    if not is_there() or (start and not before(start, row)) then return end
-  end
-  if wanted == 'count' then
-    total = total + 1
-  elseif cuts then
-    if limit > 0 then keep(row) end
-  else
-    kept[#kept + 1], spent = row, spent + row_cost
-  end
 end
 
 if chosen.path.word and not chosen.size then chosen.size = size_of(chosen.path) end -- it picks
@@ -320,6 +96,35 @@ local source, cursor, ids = 0, '', {}
 for i = 1, #picked do
   ids[i] = picked[i].id
   chosen.keyed = chosen.keyed or picked[i].kind == sources.keys
+end
+
+-- What becomes of candidates.
+
+local kept, total, known = {}, 0, {}
+local row_cost = wanted == 'rows' and 10 or 3 * #fields
+local cuts = limit >= 0 and not chosen.walks and wanted ~= 'count'
+
+-- The candidates of these keys: those left out, and those that came before, are passed over.
+local function taken(found)
+  local rows, before_them = {}, #keys
+  for j = 1, #found do
+    local one = found[j]
+    keys[before_them + j] = one
+    if not (left_out[one] or (not chosen.distinct and known[one])) then
+      rows[#rows + 1] = before_them + j
+    end
+    if not chosen.distinct then known[one] = true end
+  end
+  seen, spent = seen + #rows, spent + #rows
+  return rows
+end
+
+local function judged(rows)
+  for i = 1, #chosen.left do
+    local one = chosen.left[i]
+    if not (one.reads and wanted == 'keys') then rows = one.passed(rows) end
+  end
+  return present(rows, chosen.keyed and wanted ~= 'keys')
 end
 
 -- Counting what needs no look at each; sets that meet are looked through by the server itself.
@@ -345,53 +150,81 @@ local function counted()
       total = total + one.kind.size(one)
     end
   end
-  chosen.left = conditions
-  local found = total
-  for i = 1, #leave_out do
-    take_up(leave_out[i])
-    if call('EXISTS', prefix .. current) == 1 and holds() then found = found - 1 end
+  if #leave_out > 0 then
+    left_out, chosen.left = {}, conditions
+    total = total - #present(judged(taken(leave_out)), true)
   end
-  total = found
 end
 
+-- Walks go on until there are enough rows, in batches that grow with what does not fit.
 local function walked()
   local enough = page >= 0 and page or HUGE
   for i = 1, #picked do
-    local one, going = picked[i], true
-    local count = #chosen.left == 0 and enough + #leave_out + 1 or 200
-    while going do
-      local keys, more, members = one.kind.some(one, math.max(1, math.min(count, 1001)))
-      for j = 1, #keys do
-        consider(keys[j])
-        if #kept + total - enough >= 0 or (spent - budget > 0 and seen - most >= 0) then
-          if keys[j + 1] or more or picked[i + 1] then
-            source, cursor = one.id, members[j]
-          end
-          return
+    local one, more = picked[i], true
+    local count = enough + #leave_out + 1
+    if #chosen.left > 0 then count = math.min(math.max(2 * count, 16), 200) end
+    while more do
+      local from, found, members = #keys, nil, nil
+      found, more, members = one.kind.some(one, math.min(count, 1001))
+      local rows = judged(taken(found))
+      local room, last = enough - #kept - total, #found
+      if #rows - room >= 0 then last = rows[room] - from end
+      for j = 1, math.min(#rows, room) do
+        if wanted == 'count' then
+          total = total + 1
+        else
+          kept[#kept + 1], spent = rows[j], spent + row_cost
         end
       end
-      going, count = more, 500
+      if #found > 0 and (#rows - room >= 0 or (spent - budget > 0 and seen - most >= 0)) then
+        if found[last + 1] or more or picked[i + 1] then
+          source, cursor = one.id, members[last]
+        end
+        return
+      end
+      count = math.min(2 * count, 500)
     end
   end
 end
 
+-- The candidates of a whole set, with what will be looked at in their records.
+local function fetched_set()
+  local one, places = picked[1], {}
+  if #picked ~= 1 or wanted == 'keys' or not one.sets or one.sets[2] or one.cursor ~= '0' then
+    return nil
+  end
+  for i = 1, #chosen.left do
+    for j = 1, #chosen.left[i].places do
+      places[#places + 1] = chosen.left[i].places[j]
+    end
+  end
+  if #places == 0 and (cuts or start) then places = order_places end
+  if #places == 0 or search(prefix, '*', 1, true) then return nil end
+  local found = fetched(one.sets[1], places) and keys
+  keys = {}
+  return found and taken(found)
+end
+
 local function gathered()
-  local known, left = {}, most + 1
-  for i = 1, #picked do
+  local rows, left = fetched_set(), most + 1
+  for i = 1, rows and 0 or #picked do
     local one = picked[i]
-    local keys, more = one.kind.some(one, math.max(left, 1))
-    left = left - #keys
-    for j = 1, #keys do
-      if chosen.distinct or not known[keys[j]] then
-        known[keys[j]] = true
-        consider(keys[j])
+    local found, more = one.kind.some(one, math.max(left, 1))
+    left = left - #found
+    local fresh = taken(found)
+    if rows then
+      for j = 1, #fresh do
+        rows[#rows + 1] = fresh[j]
       end
+    else
+      rows = fresh
     end
     if more or (0 >= left and picked[i + 1] and wanted == 'keys') then
       source, cursor = more and one.id or picked[i + 1].id, more or ''
-      return
+      break
     end
   end
+  return judged(rows or {})
 end
 
 if countable() then
@@ -401,31 +234,41 @@ elseif chosen.walks then
 else
   chosen.size = chosen.size or size_of(chosen.path)
   if chosen.size - most > 0 and wanted ~= 'keys' then wanted, most = 'keys', most * 1.5 end
-  gathered()
+  cuts = cuts and wanted ~= 'keys'
+  kept = gathered()
+  if start and wanted ~= 'keys' then kept = behind(kept) end
+  if wanted == 'count' then
+    total = #kept
+  elseif cuts then
+    if not by_key_alone then
+      values_of(order[1].of, kept)
+      kept = present(kept)
+    end
+    local sorted = {}
+    if limit > 0 then put_in_order(kept, 1, 1, sorted, limit) end
+    kept = sorted
+  end
 end
 
 -- The answer.
 
-local keys, records = {}, {}
-cuts = cuts and wanted ~= 'keys'
-if cuts then table.sort(kept, before) end
+local found, records = {}, {}
 for i = 1, cuts and math.min(limit, #kept) or #kept do
-  keys[i] = kept[i].key
+  found[i] = keys[kept[i]]
 end
 if wanted == 'rows' then
-  for i = 1, #keys do
-    records[i] = call('HGETALL', prefix .. keys[i])
+  for i = 1, #found do
+    records[i] = call('HGETALL', prefix .. found[i])
   end
 elseif wanted == 'fields' and #fields > 0 then
-  for i = 1, #keys do
-    take_up(keys[i])
-    local record = call('HMGET', prefix .. current, unpack(fields))
+  for i = 1, #found do
+    local record = call('HMGET', prefix .. found[i], unpack(fields))
     for j = 1, #fields do
       local text = record[j]
-      if text and #text == PIECE then record[j] = whole(fields[j], text) end
+      if text and #text == PIECE then record[j] = whole(found[i], fields[j], text) end
     end
     records[i] = record
   end
 end
-if wanted == 'count' then keys = total end
-return { wanted, chosen.number or 1, seen, read, source, cursor, ids, keys, records }
+if wanted == 'count' then found = total end
+return { wanted, chosen.number or 1, seen, read, source, cursor, ids, found, records }

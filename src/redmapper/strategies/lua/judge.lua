@@ -1,9 +1,22 @@
--- Tests, as functions of the candidate.
+-- Tests, as functions that take candidates and answer those who pass, in the same order.
 
 local columns = each(column)
-local test
+local reading, test = {}, nil -- the places that the test at hand reads, and how it is made
 
-local function tested() return columns[number()] end
+local function tested()
+  local of = columns[number()]
+  if of.shadow > 0 then reading[#reading + 1] = of.shadow end
+  if of.place > 0 then reading[#reading + 1] = of.place end
+  return of
+end
+
+local function marked(rows, marks, as)
+  local left = {}
+  for j = 1, #rows do
+    if (marks[rows[j]] or false) == as then left[#left + 1] = rows[j] end
+  end
+  return left
+end
 
 local function bound(kind, sign)
   local word = take()
@@ -21,83 +34,141 @@ local function reaches(kind, text, near, edge)
   return difference > 0 or (difference == 0 and edge.closed)
 end
 
+local function inside(kind, text, near, spans)
+  if kind.nan and is_nan(text) == 1 then return false end
+  for i = 1, #spans do
+    local one = spans[i]
+    if reaches(kind, text, near, one.low) and reaches(kind, text, near, one.high) then
+      return true
+    end
+  end
+  return false
+end
+
+-- Of the keys, those that a set has.
+local function mark_members(set, rows, marks)
+  spent = spent + #rows
+  for from = 1, #rows, SLICE do
+    local asked = {}
+    for j = from, math.min(from + SLICE - 1, #rows) do
+      asked[#asked + 1] = keys[rows[j]]
+    end
+    local found = call('SMISMEMBER', set, unpack(asked))
+    for j = 1, #found do
+      if found[j] == 1 then marks[rows[from + j - 1]] = true end
+    end
+  end
+end
+
 local tests = {
   ['and'] = function()
     local parts = each(test)
-    return function()
+    return function(rows)
       for i = 1, #parts do
-        if not parts[i]() then return false end
+        rows = parts[i](rows)
       end
-      return true
+      return rows
     end
   end,
   ['or'] = function()
     local parts = each(test)
-    return function()
+    return function(rows)
+      local marks, left = {}, rows
       for i = 1, #parts do
-        if parts[i]() then return true end
+        local passed = parts[i](left)
+        for j = 1, #passed do
+          marks[passed[j]] = true
+        end
+        left = marked(left, marks, false)
       end
-      return false
+      return marked(rows, marks, true)
     end
   end,
   ['not'] = function()
     local part = test()
-    return function() return not part() end
+    return function(rows)
+      local marks, passed = {}, part(rows)
+      for j = 1, #passed do
+        marks[passed[j]] = true
+      end
+      return marked(rows, marks, false)
+    end
   end,
   probe = function()
     local sets = each(key)
-    return function()
-      spent = spent + #sets
+    return function(rows)
+      local marks, left = {}, rows
       for i = 1, #sets do
-        if call('SISMEMBER', sets[i], current) == 1 then return true end
+        mark_members(sets[i], left, marks)
+        if sets[i + 1] then left = marked(left, marks, false) end
       end
-      return false
+      return marked(rows, marks, true)
     end
   end,
   none = function()
     local of = tested()
-    return function() return not value_of(of) end
+    return function(rows) return marked(rows, values_of(of, rows), false) end
   end,
   one = function()
     local of, values = tested(), {}
-    for i = 1, number() do
-      values[take()] = i
+    for _ = 1, number() do
+      values[take()] = true
     end
-    return function() return values[value_of(of)] ~= nil end
+    return function(rows)
+      local texts, left = values_of(of, rows), {}
+      for j = 1, #rows do
+        if values[texts[rows[j]]] then left[#left + 1] = rows[j] end
+      end
+      return left
+    end
   end,
   span = function()
     local of = tested()
     local kind = of.kind
     local spans = each(function() return { low = bound(kind, 1), high = bound(kind, -1) } end)
-    return function()
-      local text = value_of(of)
-      if not text or (kind.nan and is_nan(text) == 1) then return false end
-      local near = kind.near(text)
-      for i = 1, #spans do
-        local one = spans[i]
-        if reaches(kind, text, near, one.low) and reaches(kind, text, near, one.high) then
-          return true
+    local single = #spans == 1
+    local low, high = single and spans[1].low.near or HUGE, single and spans[1].high.near or -HUGE
+    return function(rows)
+      local texts, near_of, left = values_of(of, rows), kind.near, {}
+      for j = 1, #rows do
+        local text = texts[rows[j]]
+        if text then
+          local near = near_of(text)
+          -- Strictly between the bounds, as most are, needs no closer look.
+          if (near - low > 0 and high - near > 0) or inside(kind, text, near, spans) then
+            left[#left + 1] = rows[j]
+          end
         end
       end
-      return false
+      return left
     end
   end,
   like = function()
     local of, patterns = tested(), each(take)
-    return function()
-      local text, from, last = value_of(of), 1, 0
-      for i = 1, text and #patterns or 0 do
+    local function fits(text)
+      local from, last = 1, 0
+      for i = 1, #patterns do
         from, last = search(text, patterns[i], last + 1)
         if not from then return false end
       end
-      return text and true or false
+      return true
+    end
+    return function(rows)
+      local texts, left = values_of(of, rows), {}
+      for j = 1, #rows do
+        local text = texts[rows[j]]
+        if text and fits(text) then left[#left + 1] = rows[j] end
+      end
+      return left
     end
   end,
 }
 
 test = function() return tests[take()]() end
 
-local function condition() return { reads = flag(), holds = test() } end
+local function condition()
+  reading = {}
+  return { reads = flag(), passed = test(), places = reading }
+end
 
 local conditions = each(condition)
-

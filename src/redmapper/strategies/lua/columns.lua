@@ -1,0 +1,97 @@
+-- Candidates, and what their records hold. A candidate is a number: keys[i] is its key, held[place][i]
+-- what its record has under that name, false where there is nothing. Conditions and orders take many
+-- of them at a time, as lists of numbers: a field is read, a set is asked, for all of them in a row.
+
+local keys, held = {}, {}
+local touched, all_touched = {}, false -- whose record has been looked at
+local seen, read, spent = 0, 0, 0
+
+local function column()
+  return { kind = kinds[take()], place = number(), shadow = number() }
+end
+
+local function whole(key, name, text)
+  local pieces = { text }
+  while text and #text == PIECE do
+    text = call('HGET', prefix .. key, name .. ':' .. #pieces)
+    pieces[#pieces + 1] = text or nil
+  end
+  return table.concat(pieces)
+end
+
+local function stored_at(place, rows)
+  local texts, name = held[place] or {}, names[place]
+  held[place] = texts
+  for j = 1, #rows do
+    local i = rows[j]
+    if texts[i] == nil then
+      local text = call('HGET', prefix .. keys[i], name)
+      if text and #text == PIECE then text = whole(keys[i], name, text) end
+      texts[i], spent = text, spent + 3
+      if not (all_touched or touched[i]) then
+        touched[i], read = true, read + 1
+      end
+    end
+  end
+  return texts
+end
+
+-- The values of a column, by candidate: of the key, of a field, or of one as its norm makes it.
+local function values_of(of, rows)
+  if of.place == 0 then return keys end
+  if of.shadow == 0 then return stored_at(of.place, rows) end
+  local normed, alike = stored_at(of.shadow, rows), {}
+  for j = 1, #rows do
+    if not normed[rows[j]] then alike[#alike + 1] = rows[j] end
+  end
+  local plain = stored_at(of.place, alike)
+  of.texts = of.texts or {}
+  for j = 1, #rows do
+    of.texts[rows[j]] = normed[rows[j]] or plain[rows[j]]
+  end
+  return of.texts
+end
+
+-- All of a set with some fields of their records, by one command: a third of the price of reading
+-- each. A cluster, or an ACL, may not allow it: then nothing has been done.
+local function fetched(set, places)
+  local words = {}
+  for n = 1, #places do
+    words[2 * n - 1], words[2 * n] = 'GET', prefix .. '*->' .. names[places[n]]
+  end
+  local found = redis.pcall('SORT_RO', set, 'BY', 'nosort', 'GET', '#', unpack(words))
+  if found.err then return false end
+  local width = #places + 1
+  for i = 1, #found / width do
+    keys[i] = found[(i - 1) * width + 1]
+  end
+  for n = 1, #places do
+    local texts, name = {}, names[places[n]]
+    for i = 1, #keys do
+      local text = found[(i - 1) * width + 1 + n]
+      if text and #text == PIECE then text = whole(keys[i], name, text) end
+      texts[i] = text
+    end
+    held[places[n]] = texts
+  end
+  read, all_touched, spent = read + #keys, true, spent + #keys * #places
+  return true
+end
+
+-- An entry may outlive its record: where all that was read is absent, the record may be, too.
+local function exists(i)
+  for place = 1, #names do
+    if held[place] and held[place][i] then return true end
+  end
+  return call('HLEN', prefix .. keys[i]) > 0
+end
+
+local function present(rows, every)
+  if read == 0 and not every then return rows end
+  local left = {}
+  for j = 1, #rows do
+    local i = rows[j]
+    if not (every or all_touched or touched[i]) or exists(i) then left[#left + 1] = i end
+  end
+  return left
+end
