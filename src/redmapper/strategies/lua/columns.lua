@@ -53,29 +53,31 @@ local function values_of(of, rows)
 end
 
 -- All of a set with some fields of their records, by one command: a third of the price of reading
--- each. A cluster, or an ACL, may not allow it: then nothing has been done.
+-- each. A cluster, or an ACL, may not allow it: then there is no answer.
 local function fetched(set, places)
   local words = {}
   for n = 1, #places do
     words[2 * n - 1], words[2 * n] = 'GET', prefix .. '*->' .. names[places[n]]
   end
   local found = redis.pcall('SORT_RO', set, 'BY', 'nosort', 'GET', '#', unpack(words))
-  if found.err then return false end
-  local width = #places + 1
-  for i = 1, #found / width do
-    keys[i] = found[(i - 1) * width + 1]
+  if found.err then return nil end
+  local width, members, count = #places + 1, {}, 0
+  for at = 1, #found, width do
+    count = count + 1
+    members[count] = found[at]
   end
   for n = 1, #places do
-    local texts, name = {}, names[places[n]]
-    for i = 1, #keys do
-      local text = found[(i - 1) * width + 1 + n]
-      if text and #text == PIECE then text = whole(keys[i], name, text) end
+    local texts, name, i = {}, names[places[n]], 0
+    for at = n + 1, #found, width do
+      local text = found[at]
+      i = i + 1
+      if text and #text == PIECE then text = whole(members[i], name, text) end
       texts[i] = text
     end
     held[places[n]] = texts
   end
-  read, all_touched, spent = read + #keys, true, spent + #keys * #places
-  return true
+  read, all_touched, spent = read + count, true, spent + count * #places
+  return members
 end
 
 -- An entry may outlive its record: where all that was read is absent, the record may be, too.

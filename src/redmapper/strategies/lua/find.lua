@@ -100,31 +100,36 @@ end
 
 -- What becomes of candidates.
 
-local kept, total, known = {}, 0, {}
+local kept, total, known, several = {}, 0, {}, not chosen.distinct
 local row_cost = wanted == 'rows' and 10 or 3 * #fields
 local cuts = limit >= 0 and not chosen.walks and wanted ~= 'count'
 
 -- The candidates of these keys: those left out, and those that came before, are passed over.
 local function taken(found)
-  local rows, before_them = {}, #keys
+  local rows, count, before_them = {}, 0, #keys
+  if before_them == 0 then keys = found end
   for j = 1, #found do
     local one = found[j]
     keys[before_them + j] = one
-    if not (left_out[one] or (not chosen.distinct and known[one])) then
-      rows[#rows + 1] = before_them + j
+    if not (left_out[one] or known[one]) then
+      count = count + 1
+      rows[count] = before_them + j
     end
-    if not chosen.distinct then known[one] = true end
+    if several then known[one] = true end
   end
-  seen, spent = seen + #rows, spent + #rows
+  seen, spent = seen + count, spent + count
   return rows
 end
 
 local function judged(rows)
+  local proven = false
   for i = 1, #chosen.left do
     local one = chosen.left[i]
-    if not (one.reads and wanted == 'keys') then rows = one.passed(rows) end
+    if not (one.reads and wanted == 'keys') then
+      rows, proven = one.passed(rows), proven or one.proves
+    end
   end
-  return present(rows, chosen.keyed and wanted ~= 'keys')
+  return proven and rows or present(rows, chosen.keyed and wanted ~= 'keys')
 end
 
 -- Counting what needs no look at each; sets that meet are looked through by the server itself.
@@ -200,9 +205,8 @@ local function fetched_set()
   end
   if #places == 0 and (cuts or start) then places = order_places end
   if #places == 0 or search(prefix, '*', 1, true) then return nil end
-  local found = fetched(one.sets[1], places) and keys
-  keys = {}
-  return found and taken(found)
+  local members = fetched(one.sets[1], places)
+  return members and taken(members)
 end
 
 local function gathered()

@@ -86,7 +86,7 @@ local function settle(rows, t, from, sorted, most_rows)
 end
 
 put_in_order = function(rows, t, from, sorted, most_rows)
-  local of, groups, nears = order[t].of, {}, {}
+  local of, groups, nears, count = order[t].of, {}, {}, 0
   local texts, near_of = values_of(of, rows), of.kind.near
   order[t].texts = texts
   for j = 1, #rows do
@@ -96,12 +96,13 @@ put_in_order = function(rows, t, from, sorted, most_rows)
     if group then
       group[#group + 1] = rows[j]
     else
-      groups[near], nears[#nears + 1] = { rows[j] }, near
+      count = count + 1
+      groups[near], nears[count] = { rows[j] }, near
     end
   end
   table.sort(nears)
-  for n = 1, #nears do
-    local group = groups[nears[order[t].sign > 0 and n or #nears + 1 - n]]
+  for n = 1, count do
+    local group = groups[nears[order[t].sign > 0 and n or count + 1 - n]]
     if #group == 1 then
       sorted[#sorted + 1] = group[1]
     else

@@ -9,7 +9,7 @@ What it can not judge (a collection without a `Lookup` of its own, a pattern of 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -46,12 +46,13 @@ from redmapper.query.planner import (
     ByOrdered,
     ByUnique,
     Either,
-    Source,
     conditions_of,
+    range_of,
 )
 from redmapper.query.selection import Selection, column_of
 from redmapper.strategies.lua.entries import tail_descends
 from redmapper.strategies.lua.keys import Keyspace
+from redmapper.strategies.lua.shapes import Literal, Make, Said, Spelled
 from redmapper.wire import Argument
 
 RUN = 4_000
@@ -135,13 +136,15 @@ class Wording:
     _places: dict[bytes, int] = attrs.field(factory=dict)
     _names: dict[bytes, int] = attrs.field(factory=dict)
     _columns: dict[str, tuple[int, Words]] = attrs.field(factory=dict)
+    _positions: dict[int, int] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         mapped = self.selection.mapped
         self.key(self.keyspace.schema, "hash")
         self.key(self.keyspace.listing(mapped), "zset")
         judged: list[tuple[Predicate, Test]] = []
-        for condition in conditions_of(self.selection.where):
+        for position, condition in enumerate(conditions_of(self.selection.where)):
+            self._positions[id(condition)] = position
             try:
                 judged.append((condition, self.test(condition)))
             except Late:
@@ -191,23 +194,61 @@ class Wording:
             words += test.words
         return Test(words, any(test.reads for test in tests))
 
-    def probe(self, index: MappedIndex, values: Sequence[bytes]) -> Test:
-        """Whether the key is in the set of one of these values."""
+    def probe(self, index: MappedIndex, values: Sequence[bytes], *by: Predicate) -> Test:
+        """Whether the key is in the set of one of these values; `by` says the only one."""
         self._note(index)
-        heads = (self.keyspace.lookup(self.mapped, index, value) for value in values)
-        sets = tuple(self.key(head, "set") for head in heads)
+        sets = tuple(self.key(self._lookup(index, value, by), "set") for value in values)
         return Test(["probe", len(sets), *sets], reads=False, sets=sets if len(sets) == 1 else ())
 
     def lookup_of(self, column: Column) -> MappedIndex | None:
         """The `Lookup` over this column alone."""
         return _lookups(self.mapped).get(column.name)
 
+    # --- words that literals have a say in: how to make them again ---
+
+    def spelled(self, word: bytes, by: Predicate, make: Callable[[Literal], bytes]) -> bytes:
+        """A word made of one condition's literals."""
+        position = self._positions.get(id(by))
+        if position is None:  # inside another one
+            return word
+        return Spelled.by(word, lambda literals: make(literals[position]))
+
+    def _lookup(self, index: MappedIndex, value: bytes, by: Sequence[Predicate]) -> bytes:
+        """Where the keys stand that have a value, which these conditions name."""
+        key = self.keyspace.lookup(self.mapped, index, value)
+        head = key.removesuffix(value)
+        return Spelled.by(key, self._joined(head, by))
+
+    def _joined(self, head: bytes, by: Sequence[Predicate]) -> Make | None:
+        """What makes an encoded value of the literals of these conditions, a field each."""
+        positions = [self._positions.get(id(each), -1) for each in by]
+        if not positions or min(positions) < 0:
+            return None
+        return lambda literals: head + b"".join([literals[at].span.low for at in positions])
+
+    def _bounds(self, source: ByOrdered, by: Sequence[Predicate]) -> Iterator[tuple[bytes, bytes]]:
+        """Both ends of each range, as ZRANGE BYLEX wants them, in the order of the walk."""
+        fields = [term.descending for term in source.index.index.terms] if source.index else []
+        positions = [self._positions.get(id(each), -1) for each in by]
+        known = positions and min(positions) >= 0 and len(source.ranges) == 1
+
+        def ends(literals: Sequence[Literal]) -> tuple[bytes, bytes]:
+            each = zip(positions, fields, strict=False)
+            return _ends(*range_of((literals[at].span, down) for at, down in each))
+
+        for low, high in reversed(source.ranges) if source.reverse else source.ranges:
+            first, last = _ends(low, high)
+            if known:
+                first = Spelled.by(first, lambda literals: ends(literals)[0])
+                last = Spelled.by(last, lambda literals: ends(literals)[1])
+            yield first, last
+
     def _note(self, index: MappedIndex) -> None:
         self.secret = self.secret or not index.stored.isdisjoint(self.mapped.hidden)
 
     # --- ways ---
 
-    def way(self, access: Access, *, walks: bool) -> Words:
+    def way(self, access: Access, walks: bool) -> Words:  # noqa: FBT001 - as the planner has it
         """A way to the rows; sets that must all have a key are met at once."""
         covers = [at for at, (each, _) in enumerate(self.tests, start=1) if each in access.by]
         others: list[int] = []
@@ -216,17 +257,17 @@ class Wording:
                 if test.sets and at not in covers:
                     others += test.sets
                     covers.append(at)
-        path = self._path(access.source, others)
+        path = self._path(access, others)
         return [int(walks), int(access.distinct), len(covers), *covers, *path]
 
-    def _path(self, source: Source, others: Sequence[int] = ()) -> Words:
+    def _path(self, access: Access, others: Sequence[int] = ()) -> Words:
+        source = access.source
         if isinstance(source, Either):
             sides = [
-                _together("least", [self._path(access.source) for access in side])
-                for side in source.sides
+                _together("least", [self._path(each) for each in side]) for side in source.sides
             ]
             return _together("any", sides)
-        return _together("any", list(_SOURCES[type(source)](self, source, others)))
+        return _together("any", list(_SOURCES[type(source)](self, source, access.by, others)))
 
     def source(self, *words: Argument) -> Words:
         """A source, with the number it goes by."""
@@ -234,7 +275,7 @@ class Wording:
         self.sources.append(said)
         return said
 
-    def sorted(self, source: ByOrdered, _: Sequence[int]) -> Iterable[Words]:
+    def sorted(self, source: ByOrdered, by: Sequence[Predicate], _: object) -> Iterable[Words]:
         """Ranges of a sorted set, in the order of the walk."""
         index, mapped = source.index, self.mapped
         widths: Words = []
@@ -249,28 +290,33 @@ class Wording:
             ]
         at = self.key(key, "zset")
         descends = index is not None and tail_descends(index)
-        for low, high in reversed(source.ranges) if source.reverse else source.ranges:
-            bounds = (b"[" + low, b"+" if high is None else b"(" + high)
+        for bounds in self._bounds(source, by):
             yield self.source(
                 *("sorted", at, *bounds, int(source.reverse), int(descends), len(widths)), *widths
             )
 
-    def members(self, source: ByLookup, others: Sequence[int]) -> Iterable[Words]:
+    def members(
+        self, source: ByLookup, by: Sequence[Predicate], others: Sequence[int]
+    ) -> Iterable[Words]:
         """The sets of values."""
         self._note(source.index)
         for value in source.values:
-            key = self.keyspace.lookup(self.mapped, source.index, value)
+            key = self._lookup(source.index, value, by if len(source.values) == 1 else ())
             yield self.source("set", "0", 1 + len(others), self.key(key, "set"), *others)
 
-    def owners(self, source: ByUnique, _: Sequence[int]) -> Iterable[Words]:
+    def owners(self, source: ByUnique, by: Sequence[Predicate], _: object) -> Iterable[Words]:
         """Values of a hash, in runs."""
         self._note(source.index)
         at = self.key(self.keyspace.index(self.mapped, source.index), "hash")
+        if len(source.values) == 1:
+            owned = Spelled.by(source.values[0], self._joined(b"", by))
+            yield self.source("owners", at, 1, owned)
+            return
         for start in range(0, len(source.values), RUN):
             run = source.values[start : start + RUN]
             yield self.source("owners", at, len(run), *run)
 
-    def named(self, source: ByKeys, _: Sequence[int]) -> Iterable[Words]:
+    def named(self, source: ByKeys, _: object, __: object) -> Iterable[Words]:
         """The keys themselves."""
         yield self.source("keys", len(source.keys), *source.keys)
 
@@ -294,6 +340,17 @@ class Wording:
             words += [len(listed), *listed]
         return words
 
+    def said(self, accesses: Sequence[Access], walks: Sequence[bool]) -> Said:
+        """All of it, with every way."""
+        ways = [self.way(*each) for each in zip(accesses, walks, strict=True)]
+        return self.said_by(ways, tuple(walks))
+
+    def said_by(self, ways: Sequence[Words], walks: tuple[bool, ...] = ()) -> Said:
+        """All of it, with these ways."""
+        words = [*self.told(), len(ways), *(word for way in ways for word in way)]
+        types = tuple(self.keys.values())
+        return Said(list(self.keys), types, words, walks, self.secret or self.mapped.hides_key)
+
     def _start(self) -> Words:
         after = self.selection.after
         if after is None:
@@ -301,6 +358,10 @@ class Wording:
         key = _GREATEST if after.key is None else after.key
         values = ["" if value is None else b"=" + value for value in after.values]
         return [b"=" + key, *values]
+
+
+def _ends(low: bytes, high: bytes | None) -> tuple[bytes, bytes]:
+    return b"[" + low, b"+" if high is None else b"(" + high
 
 
 _GREATEST = b"9" * 200
@@ -313,7 +374,7 @@ def _together(word: str, paths: list[Words]) -> Words:
     return [word, len(paths), *(each for path in paths for each in path)]
 
 
-_SOURCES: dict[type, Callable[[Wording, Any, Sequence[int]], Iterable[Words]]] = {
+_SOURCES: dict[type, Callable[[Wording, Any, Any, Any], Iterable[Words]]] = {
     ByOrdered: Wording.sorted,
     ByLookup: Wording.members,
     ByUnique: Wording.owners,
@@ -346,23 +407,37 @@ def _of_one(wording: Wording, predicate: Any) -> Test:  # noqa: ANN401 - a condi
     if index is not None and spans is not None:
         points = [span.point for span in spans if span.point is not None]
         if len(points) == len(spans):
-            return wording.probe(index, points)
+            return wording.probe(index, points, predicate)
     return _BOUNDS[type(predicate)](wording, predicate, column)
 
 
 def _compare(wording: Wording, predicate: Compare, column: Column) -> Test:
     raw = _raw(column, predicate.value)
     if predicate.operator == "==":
-        return _values(wording, column, [raw])
-    lowest, highest = _limits(column, predicate.value)
+        return _values(wording, column, [wording.spelled(raw, predicate, _raw_again(0))])
+    least, most = (
+        wording.spelled(limit, predicate, _limit_again(end))
+        for end, limit in enumerate(_limits(column, predicate.value))
+    )
+    open_, closed = (
+        wording.spelled(mark + raw, predicate, _raw_again(0, mark)) for mark in (b"(", b"[")
+    )
     bounds: dict[str, list[tuple[bytes, bytes]]] = {
-        "!=": [(lowest, b"(" + raw), (b"(" + raw, highest)],
-        "<": [(lowest, b"(" + raw)],
-        "<=": [(lowest, b"[" + raw)],
-        ">": [(b"(" + raw, highest)],
-        ">=": [(b"[" + raw, highest)],
+        "!=": [(least, open_), (open_, most)],
+        "<": [(least, open_)],
+        "<=": [(least, closed)],
+        ">": [(open_, most)],
+        ">=": [(closed, most)],
     }
     return _span(wording, column, bounds[predicate.operator])
+
+
+def _raw_again(end: int, mark: bytes = b"") -> Callable[[Literal], bytes]:
+    return lambda literal: mark + literal.raw(end)
+
+
+def _limit_again(end: int) -> Callable[[Literal], bytes]:
+    return lambda literal: _limits(literal.column, literal.values[0])[end]
 
 
 def _limits(column: Column, value: Any) -> tuple[bytes, bytes]:  # noqa: ANN401 - a value
@@ -379,7 +454,11 @@ def _between(wording: Wording, predicate: Between, column: Column) -> Test:
     low, high = _raw(column, predicate.low), _raw(column, predicate.high)
     if _limits(column, predicate.low) != _limits(column, predicate.high):
         return Test(["or", 0], reads=False)  # from a naive time to an aware one there is nothing
-    return _span(wording, column, [(b"[" + low, b"[" + high)])
+    first, last = (
+        wording.spelled(b"[" + raw, predicate, _raw_again(end, b"["))
+        for end, raw in enumerate((low, high))
+    )
+    return _span(wording, column, [(first, last)])
 
 
 def _in(wording: Wording, predicate: In, column: Column) -> Test:
@@ -403,8 +482,14 @@ def _starts_with(wording: Wording, predicate: StartsWith, column: Column) -> Tes
 
 def _values(wording: Wording, column: Column, raws: list[bytes]) -> Test:
     if _scalar(column).name in _SEVERAL_SPELLINGS:
-        return _span(wording, column, [(b"[" + raw, b"[" + raw) for raw in raws])
+        return _span(wording, column, [(closed, closed) for closed in map(_closed, raws)])
     return Test(["one", wording.column(column), len(raws), *raws], reads=True)
+
+
+def _closed(raw: bytes) -> bytes:
+    """A value as a bound that has it."""
+    make = raw.make if isinstance(raw, Spelled) else None
+    return Spelled.by(b"[" + raw, make and (lambda literals: b"[" + make(literals)))
 
 
 def _span(wording: Wording, column: Column, bounds: list[tuple[bytes, bytes]]) -> Test:
