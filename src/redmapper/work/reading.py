@@ -122,7 +122,7 @@ class Reading:
 
     def find(self, asked: Asked) -> Flow[list[Any]]:
         """The objects of a query, this unit's own changes among them."""
-        selection = self._selection(asked)
+        selection = self._of_objects(self._selection(asked))
         found = yield from self._found(selection, asked.offset)
         return self._objects(selection.mapped, found)
 
@@ -131,7 +131,7 @@ class Reading:
         asked.require_page(size)
         selection = self._selection(asked)
         begin = None if after is None else position_at(after, selection)
-        wanted = attrs.evolve(selection, limit=size + 1, after=begin)
+        wanted = attrs.evolve(self._of_objects(selection), limit=size + 1, after=begin)
         found = yield from self._found(wanted, 0)
         items = self._objects(selection.mapped, found[:size])
         more = len(found) > size
@@ -161,7 +161,7 @@ class Reading:
         if selection.limit is not None:
             selection = attrs.evolve(selection, limit=selection.limit + offset)
         overlay = self._overlay(selection.mapped)
-        stored = attrs.evolve(selection, without=overlay.keys)
+        stored = attrs.evolve(selection, without=overlay.keys) if overlay.keys else selection
         total = yield from self.session.strategy.count(stored)
         total += len(overlay.matching(selection))
         if selection.limit is not None:
@@ -181,9 +181,17 @@ class Reading:
         """The rows of a selection, this unit's own changes among them."""
         overlay = self._overlay(selection.mapped)
         widened = self._widened(selection, offset)
-        stored = attrs.evolve(widened, without=overlay.keys)
+        stored = attrs.evolve(widened, without=overlay.keys) if overlay.keys else widened
         rows = yield from self.session.strategy.find(stored)
         return overlay.merged(rows, stored)[offset:]
+
+    def _of_objects(self, selection: Selection) -> Selection:
+        """Nothing of a record but what makes the object, where nobody will compare with it."""
+        if not self.options.untracked:
+            return selection
+        names = _names_of(selection.order)
+        more = [name for name in names if name not in selection.mapped.loaded]
+        return attrs.evolve(selection, fields=(*selection.mapped.loaded, *more))
 
     def _widened(self, selection: Selection, offset: int) -> Selection:
         """What the offset leaves out must be found as well."""

@@ -10,11 +10,13 @@ local function column()
   return { kind = kinds[take()], place = number(), shadow = number() }
 end
 
-local function whole(key, name, text)
-  local pieces = { text }
-  while text and #text == PIECE do
-    text = call('HGET', prefix .. key, name .. ':' .. #pieces)
-    pieces[#pieces + 1] = text or nil
+-- A piece with all that follow it, the next of which has this number.
+local function whole(key, name, text, next_one)
+  local pieces = {}
+  while text do
+    pieces[#pieces + 1] = text
+    text = #text == PIECE and call('HGET', prefix .. key, name .. ':' .. next_one)
+    next_one = next_one + 1
   end
   return table.concat(pieces)
 end
@@ -26,7 +28,7 @@ local function stored_at(place, rows)
     local i = rows[j]
     if texts[i] == nil then
       local text = call('HGET', prefix .. keys[i], name)
-      if text and #text == PIECE then text = whole(keys[i], name, text) end
+      if text and #text == PIECE then text = whole(keys[i], name, text, 1) end
       texts[i], spent = text, spent + 3
       if not (all_touched or touched[i]) then
         touched[i], read = true, read + 1
@@ -71,7 +73,7 @@ local function fetched(set, places)
     for at = n + 1, #found, width do
       local text = found[at]
       i = i + 1
-      if text and #text == PIECE then text = whole(members[i], name, text) end
+      if text and #text == PIECE then text = whole(members[i], name, text, 1) end
       texts[i] = text
     end
     held[places[n]] = texts

@@ -265,12 +265,20 @@ if wanted == 'rows' then
     records[i] = call('HGETALL', prefix .. found[i])
   end
 elseif wanted == 'fields' and #fields > 0 then
+  local seconds = {} -- the places of second pieces, and what they are a piece of
+  for j = 1, #fields do
+    local name = string.match(fields[j], '^(.*):1$')
+    if name then seconds[#seconds + 1] = { at = j, name = name } end
+  end
   for i = 1, #found do
-    local record = call('HMGET', prefix .. found[i], unpack(fields))
-    for j = 1, #fields do
-      local text = record[j]
-      if text and #text == PIECE then record[j] = whole(found[i], fields[j], text) end
+    local id = prefix .. found[i]
+    local record = call('HMGET', id, unpack(fields))
+    for j = 1, #seconds do
+      local one = seconds[j]
+      local text = record[one.at]
+      if text and #text == PIECE then record[one.at] = whole(found[i], one.name, text, 2) end
     end
+    if fields[1] == '@' and not record[1] and call('HLEN', id) == 0 then record = false end
     records[i] = record
   end
 end

@@ -21,7 +21,6 @@ from typing import Any
 
 import attrs
 
-from redmapper.mapping.columns import Record
 from redmapper.mapping.mapped import KeyBytes, MappedClass
 from redmapper.mapping.predicates import And
 from redmapper.query.evaluate import Judge, judge_of
@@ -40,7 +39,7 @@ from redmapper.query.planner import (
 from redmapper.query.selection import Order, Row, Selection, sort_key
 from redmapper.strategies.lua.foreign import carry
 from redmapper.strategies.lua.keys import Keyspace
-from redmapper.strategies.lua.layout import joined
+from redmapper.strategies.lua.layout import asked_for, joined, named
 from redmapper.strategies.lua.scripts import FIND
 from redmapper.strategies.lua.shapes import Said, Shapes
 from redmapper.strategies.lua.wording import Wording, Words
@@ -235,17 +234,27 @@ class Search:
         """Rows with whole records, or with the fields that are wanted; those that are there."""
         mapped, fields, judge = self.selection.mapped, self.selection.fields, self.judge
         if self.wanted == "fields":
-            key_field = mapped.key.attribute.column.stored
-            for key, values in zip(keys, records or [()] * len(keys), strict=True):
-                each = zip(fields or (), values, strict=True)
-                record: Record = {name: value for name, value in each if value is not None}
-                record[key_field] = key
-                yield key, record
+            yield from self._rows_of(fields or (), keys, records)
             return
         for key, reply in zip(keys, records, strict=True):
             whole = joined(reply, mapped, key)
             if whole is not None and (judge is None or judge(whole)):
                 yield key, whole
+
+    def _rows_of(
+        self, fields: tuple[bytes, ...], keys: list[KeyBytes], records: list[Reply]
+    ) -> Iterator[Row]:
+        """Rows with some fields; None in place of these is a record that is gone."""
+        key_field = self.selection.mapped.key.stored
+        if not fields:
+            yield from [(key, {key_field: key}) for key in keys]
+            return
+        _, joins = asked_for(self.selection.mapped, fields)
+        for key, values in zip(keys, records, strict=True):
+            if values is not None:
+                record = named(fields, values, joins)
+                record[key_field] = key
+                yield key, record
 
     def judged_by_entries(self, step: Step) -> bool:
         """Whether keys that a step has gathered need no look at their records."""
