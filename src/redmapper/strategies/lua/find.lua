@@ -254,6 +254,34 @@ else
   end
 end
 
+-- Some fields of a record, false where there is none. Second pieces are asked for along with the
+-- first ones as soon as one record has had them: most others have them, too.
+local asked, seconds, wants = { unpack(fields) }, {}, #fields
+
+local function some_fields(id)
+  local record = call('HMGET', prefix .. id, unpack(asked))
+  local there = false
+  for j = 1, wants do
+    local text = record[j]
+    there = there or text
+    if text and #text == PIECE then
+      local second = seconds[j]
+      if not second then
+        second = #asked + 1
+        seconds[j], asked[second] = second, fields[j] .. ':1'
+        record[second] = call('HGET', prefix .. id, asked[second])
+      end
+      local more = record[second]
+      if more and #more == PIECE then more = whole(id, fields[j], more, 2) end
+      if more then record[j] = text .. more end
+    end
+  end
+  for j = #asked, wants + 1, -1 do
+    record[j] = nil
+  end
+  return (there or call('HLEN', prefix .. id) > 0) and record
+end
+
 -- The answer.
 
 local found, records = {}, {}
@@ -265,21 +293,8 @@ if wanted == 'rows' then
     records[i] = call('HGETALL', prefix .. found[i])
   end
 elseif wanted == 'fields' and #fields > 0 then
-  local seconds = {} -- the places of second pieces, and what they are a piece of
-  for j = 1, #fields do
-    local name = string.match(fields[j], '^(.*):1$')
-    if name then seconds[#seconds + 1] = { at = j, name = name } end
-  end
   for i = 1, #found do
-    local id = prefix .. found[i]
-    local record = call('HMGET', id, unpack(fields))
-    for j = 1, #seconds do
-      local one = seconds[j]
-      local text = record[one.at]
-      if text and #text == PIECE then record[one.at] = whole(found[i], one.name, text, 2) end
-    end
-    if fields[1] == '@' and not record[1] and call('HLEN', id) == 0 then record = false end
-    records[i] = record
+    records[i] = some_fields(found[i])
   end
 end
 if wanted == 'count' then found = total end

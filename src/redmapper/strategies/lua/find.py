@@ -21,6 +21,7 @@ from typing import Any
 
 import attrs
 
+from redmapper.mapping.columns import Record
 from redmapper.mapping.mapped import KeyBytes, MappedClass
 from redmapper.mapping.predicates import And
 from redmapper.query.evaluate import Judge, judge_of
@@ -39,7 +40,7 @@ from redmapper.query.planner import (
 from redmapper.query.selection import Order, Row, Selection, sort_key
 from redmapper.strategies.lua.foreign import carry
 from redmapper.strategies.lua.keys import Keyspace
-from redmapper.strategies.lua.layout import asked_for, joined, named
+from redmapper.strategies.lua.layout import joined
 from redmapper.strategies.lua.scripts import FIND
 from redmapper.strategies.lua.shapes import Said, Shapes
 from redmapper.strategies.lua.wording import Wording, Words
@@ -246,15 +247,14 @@ class Search:
     ) -> Iterator[Row]:
         """Rows with some fields; None in place of these is a record that is gone."""
         key_field = self.selection.mapped.key.stored
-        if not fields:
-            yield from [(key, {key_field: key}) for key in keys]
-            return
-        _, joins = asked_for(self.selection.mapped, fields)
-        for key, values in zip(keys, records, strict=True):
-            if values is not None:
-                record = named(fields, values, joins)
-                record[key_field] = key
-                yield key, record
+        for key, values in zip(keys, records if fields else [()] * len(keys), strict=True):
+            if values is None:
+                continue
+            record: Record = dict(zip(fields, values, strict=True))
+            if None in values:
+                record = {name: value for name, value in record.items() if value is not None}
+            record[key_field] = key
+            yield key, record
 
     def judged_by_entries(self, step: Step) -> bool:
         """Whether keys that a step has gathered need no look at their records."""

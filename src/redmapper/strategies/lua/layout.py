@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from typing import Any, TypeAlias
 
 from redmapper.mapping.columns import Record
 from redmapper.mapping.mapped import KeyBytes, MappedClass
@@ -113,34 +112,6 @@ def _cuttable(mapped: MappedClass) -> tuple[tuple[bytes, bytes], ...]:
     long = [column for column in mapped.every_column if not column.kind.short]
     names = [name for column in long for name in column.names]
     return tuple((name, _following(name)[0]) for name in names)
-
-
-Joins: TypeAlias = tuple[tuple[int, int], ...]
-"""Where, in an answer by position, a value stands, and where what follows its first piece."""
-
-
-@lru_cache(maxsize=1024)
-def asked_for(mapped: MappedClass, fields: tuple[bytes, ...]) -> tuple[tuple[bytes, ...], Joins]:
-    """What a script is asked for, so as to answer some fields: they, and what may follow them.
-
-    It answers everything behind the first piece under the name of the second.
-    """
-    following = dict(_cuttable(mapped))
-    long = [at for at, name in enumerate(fields) if name in following]
-    joins = tuple((at, len(fields) + number) for number, at in enumerate(long))
-    return (*fields, *(following[fields[at]] for at in long)), joins
-
-
-def named(fields: tuple[bytes, ...], values: list[bytes | None], joins: Joins) -> Record:
-    """The record that some fields make, out of an answer by position."""
-    for at, follows in joins:
-        rest, value = values[follows], values[at]
-        if rest is not None and value is not None and len(value) == PIECE:
-            values[at] = value + rest
-    record: Any = dict(zip(fields, values, strict=False))
-    if None in values:
-        record = {name: value for name, value in record.items() if value is not None}
-    return record  # type: ignore[no-any-return]
 
 
 def _join(record: Record, name: bytes) -> None:

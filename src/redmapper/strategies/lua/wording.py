@@ -52,7 +52,6 @@ from redmapper.query.planner import (
 from redmapper.query.selection import Selection, column_of
 from redmapper.strategies.lua.entries import tail_descends
 from redmapper.strategies.lua.keys import Keyspace
-from redmapper.strategies.lua.layout import asked_for
 from redmapper.strategies.lua.shapes import Literal, Make, Said, Spelled
 from redmapper.wire import Argument
 
@@ -337,8 +336,7 @@ class Wording:
         for _, said in self._columns.values():
             words += said
         words += [*tests, *terms, *self._start()]
-        fields, _ = asked_for(self.mapped, selection.fields or ())
-        for listed in (sorted(selection.without), fields):
+        for listed in (sorted(selection.without), selection.fields or ()):
             words += [len(listed), *listed]
         return words
 
