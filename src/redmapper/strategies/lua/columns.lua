@@ -3,7 +3,7 @@
 -- of them at a time, as lists of numbers: a field is read, a set is asked, for all of them in a row.
 
 local keys, held = {}, {}
-local touched, all_touched = {}, false -- whose record has been looked at
+local touched = {} -- whose record has been looked at
 local seen, read, spent = 0, 0, 0
 
 local function column()
@@ -22,19 +22,20 @@ local function whole(key, name, text, next_one)
 end
 
 local function stored_at(place, rows)
-  local texts, name = held[place] or {}, names[place]
+  local texts, name, asked = held[place] or {}, names[place], 0
   held[place] = texts
   for j = 1, #rows do
     local i = rows[j]
     if texts[i] == nil then
       local text = call('HGET', prefix .. keys[i], name)
       if text and #text == PIECE then text = whole(keys[i], name, text, 1) end
-      texts[i], spent = text, spent + 3
-      if not (all_touched or touched[i]) then
+      texts[i], asked = text, asked + 1
+      if not touched[i] then
         touched[i], read = true, read + 1
       end
     end
   end
+  spent = spent + 3 * asked
   return texts
 end
 
@@ -54,34 +55,6 @@ local function values_of(of, rows)
   return of.texts
 end
 
--- All of a set with some fields of their records, by one command: a third of the price of reading
--- each. A cluster, or an ACL, may not allow it: then there is no answer.
-local function fetched(set, places)
-  local words = {}
-  for n = 1, #places do
-    words[2 * n - 1], words[2 * n] = 'GET', prefix .. '*->' .. names[places[n]]
-  end
-  local found = redis.pcall('SORT_RO', set, 'BY', 'nosort', 'GET', '#', unpack(words))
-  if found.err then return nil end
-  local width, members, count = #places + 1, {}, 0
-  for at = 1, #found, width do
-    count = count + 1
-    members[count] = found[at]
-  end
-  for n = 1, #places do
-    local texts, name, i = {}, names[places[n]], 0
-    for at = n + 1, #found, width do
-      local text = found[at]
-      i = i + 1
-      if text and #text == PIECE then text = whole(members[i], name, text, 1) end
-      texts[i] = text
-    end
-    held[places[n]] = texts
-  end
-  read, all_touched, spent = read + count, true, spent + count * #places
-  return members
-end
-
 -- An entry may outlive its record: where all that was read is absent, the record may be, too.
 local function exists(i)
   for place = 1, #names do
@@ -95,7 +68,7 @@ local function present(rows, every)
   local left = {}
   for j = 1, #rows do
     local i = rows[j]
-    if not (every or all_touched or touched[i]) or exists(i) then left[#left + 1] = i end
+    if not (every or touched[i]) or exists(i) then left[#left + 1] = i end
   end
   return left
 end

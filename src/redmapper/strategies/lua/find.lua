@@ -101,6 +101,7 @@ end
 -- What becomes of candidates.
 
 local kept, total, known, several = {}, 0, {}, not chosen.distinct
+local passes_over = several or #leave_out > 0
 local row_cost = wanted == 'rows' and 10 or 3 * #fields
 local cuts = limit >= 0 and not chosen.walks and wanted ~= 'count'
 
@@ -110,19 +111,21 @@ local function taken(found)
   if before_them == 0 then keys = found end
   for j = 1, #found do
     local one = found[j]
-    keys[before_them + j] = one
-    if not (left_out[one] or known[one]) then
+    if not passes_over or not (left_out[one] or known[one]) then
       count = count + 1
       rows[count] = before_them + j
     end
+    if before_them > 0 then keys[before_them + j] = one end
     if several then known[one] = true end
   end
   seen, spent = seen + count, spent + count
   return rows
 end
 
+local proven = false -- whether what has passed is known to have a record
+
 local function judged(rows)
-  local proven = false
+  proven = false
   for i = 1, #chosen.left do
     local one = chosen.left[i]
     if not (one.reads and wanted == 'keys') then
@@ -192,26 +195,9 @@ local function walked()
   end
 end
 
--- The candidates of a whole set, with what will be looked at in their records.
-local function fetched_set()
-  local one, places = picked[1], {}
-  if #picked ~= 1 or wanted == 'keys' or not one.sets or one.sets[2] or one.cursor ~= '0' then
-    return nil
-  end
-  for i = 1, #chosen.left do
-    for j = 1, #chosen.left[i].places do
-      places[#places + 1] = chosen.left[i].places[j]
-    end
-  end
-  if #places == 0 and (cuts or start) then places = order_places end
-  if #places == 0 or search(prefix, '*', 1, true) then return nil end
-  local members = fetched(one.sets[1], places)
-  return members and taken(members)
-end
-
 local function gathered()
-  local rows, left = fetched_set(), most + 1
-  for i = 1, rows and 0 or #picked do
+  local rows, left = nil, most + 1
+  for i = 1, #picked do
     local one = picked[i]
     local found, more = one.kind.some(one, math.max(left, 1))
     left = left - #found
@@ -239,19 +225,19 @@ else
   chosen.size = chosen.size or size_of(chosen.path)
   if chosen.size - most > 0 and wanted ~= 'keys' then wanted, most = 'keys', most * 1.5 end
   cuts = cuts and wanted ~= 'keys'
+  start = wanted ~= 'keys' and start
   kept = gathered()
-  if start and wanted ~= 'keys' then kept = behind(kept) end
-  if wanted == 'count' then
-    total = #kept
-  elseif cuts then
-    if not by_key_alone then
-      values_of(order[1].of, kept)
-      kept = present(kept)
-    end
+  if (cuts or start) and not proven then
+    values_of(order[1].of, kept)
+    kept = present(kept)
+  end
+  if start then kept = behind(kept) end
+  if cuts then
     local sorted = {}
     if limit > 0 then put_in_order(kept, 1, 1, sorted, limit) end
     kept = sorted
   end
+  total = #kept
 end
 
 -- Some fields of a record, false where there is none. Second pieces are asked for along with the

@@ -1,14 +1,9 @@
 -- Tests, as functions that take candidates and answer those who pass, in the same order.
 
 local columns = each(column)
-local reading, test = {}, nil -- the places that the test at hand reads, and how it is made
+local test
 
-local function tested()
-  local of = columns[number()]
-  if of.shadow > 0 then reading[#reading + 1] = of.shadow end
-  if of.place > 0 then reading[#reading + 1] = of.place end
-  return of
-end
+local function tested() return columns[number()] end
 
 local function marked(rows, marks, as)
   local left, count = {}, 0
@@ -175,21 +170,15 @@ local tests = {
   end,
 }
 
-local PROVING = { span = true, one = true, like = true }
-local word -- of the test made last
-test = function()
-  local this = take()
-  local made = tests[this]()
-  word = this
-  return made
-end
+test = function() return tests[take()]() end
 
 -- `proves`: what passes has something in its record, and so a record.
+local PROVING = { span = true, one = true, like = true }
+
 local function condition()
-  reading = {}
-  local one = { reads = flag(), passed = test(), places = reading }
-  one.proves = #reading > 0 and PROVING[word]
-  return one
+  local reads = flag()
+  local proves = PROVING[ARGV[at + 1]] and columns[tonumber(ARGV[at + 2])].place > 0
+  return { reads = reads, passed = test(), proves = proves }
 end
 
 local conditions = each(condition)

@@ -1,13 +1,10 @@
 -- The order, and rows in it. Rows are grouped by a number that never goes against the order, and the
 -- numbers are sorted; what shares one is told apart by the next bytes, or by the next term.
 
-reading = {}
-
 local function term() return { of = tested(), sign = flag() and -1 or 1 } end
 
 local order = each(term)
 local by_key_alone = #order == 0
-local order_places = reading
 local key_kind = kinds[form == 'int' and 'int' or 'bytes']
 order[#order + 1] = { of = { kind = key_kind, place = 0 }, sign = flag() and -1 or 1 }
 
@@ -86,7 +83,7 @@ local function settle(rows, t, from, sorted, most_rows)
 end
 
 put_in_order = function(rows, t, from, sorted, most_rows)
-  local of, groups, nears, count = order[t].of, {}, {}, 0
+  local of, alone, groups, nears, count = order[t].of, {}, {}, {}, 0
   local texts, near_of = values_of(of, rows), of.kind.near
   order[t].texts = texts
   for j = 1, #rows do
@@ -95,18 +92,20 @@ put_in_order = function(rows, t, from, sorted, most_rows)
     local group = groups[near]
     if group then
       group[#group + 1] = rows[j]
+    elseif alone[near] then
+      groups[near] = { alone[near], rows[j] }
     else
       count = count + 1
-      groups[near], nears[count] = { rows[j] }, near
+      alone[near], nears[count] = rows[j], near
     end
   end
   table.sort(nears)
   for n = 1, count do
-    local group = groups[nears[order[t].sign > 0 and n or count + 1 - n]]
-    if #group == 1 then
-      sorted[#sorted + 1] = group[1]
+    local near = nears[order[t].sign > 0 and n or count + 1 - n]
+    if groups[near] then
+      settle(groups[near], t, from, sorted, most_rows)
     else
-      settle(group, t, from, sorted, most_rows)
+      sorted[#sorted + 1] = alone[near]
     end
     if #sorted - most_rows >= 0 then return end
   end
