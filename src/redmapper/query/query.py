@@ -27,6 +27,18 @@ class Asked:
     offset: int = 0
     scan: bool = False
 
+    def but(self, **said: Any) -> Asked:  # noqa: ANN401 - its fields
+        """The same with something else said: `attrs.evolve`, in a fifth of the time."""
+        known: dict[str, Any] = {
+            "mapper": self.mapper,
+            "conditions": self.conditions,
+            "terms": self.terms,
+            "limit": self.limit,
+            "offset": self.offset,
+            "scan": self.scan,
+        }
+        return Asked(**(known | said))
+
     def selection(self, mapped: MappedClass) -> Selection:
         """The selection it amounts to in a registry, but for the offset."""
         where = None

@@ -123,8 +123,13 @@ class Reading:
     def find(self, asked: Asked) -> Flow[list[Any]]:
         """The objects of a query, this unit's own changes among them."""
         selection = self._of_objects(self._selection(asked))
-        found = yield from self._found(selection, asked.offset)
-        return self._objects(selection.mapped, found)
+        if not self.options.untracked:
+            found = yield from self._found(selection, asked.offset)
+            return self._objects(selection.mapped, found)
+        wanted = self._widened(selection, asked.offset)
+        rows = yield from self.session.strategy.find(wanted)
+        objects = [selection.mapped.construct(record, key) for key, record in rows[asked.offset :]]
+        return list(map(self._told, objects)) if self.loaded else objects
 
     def page(self, asked: Asked, size: int, after: str | None) -> Flow[Page[Any]]:
         """So many objects of a query, from a position on."""

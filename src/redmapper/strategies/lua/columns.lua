@@ -3,7 +3,7 @@
 -- of them at a time, as lists of numbers: a field is read, a set is asked, for all of them in a row.
 
 local keys, held = {}, {}
-local touched = {} -- whose record has been looked at
+local first, others = nil, {} -- whose records were looked at: what was read first, and for whom else
 local seen, read, spent = 0, 0, 0
 
 local function column()
@@ -22,20 +22,20 @@ local function whole(key, name, text, next_one)
 end
 
 local function stored_at(place, rows)
-  local texts, name, asked = held[place] or {}, names[place], 0
-  held[place] = texts
+  local texts, name = held[place] or {}, names[place]
+  held[place], first = texts, first or texts
   for j = 1, #rows do
     local i = rows[j]
     if texts[i] == nil then
       local text = call('HGET', prefix .. keys[i], name)
       if text and #text == PIECE then text = whole(keys[i], name, text, 1) end
-      texts[i], asked = text, asked + 1
-      if not touched[i] then
-        touched[i], read = true, read + 1
+      spent = spent + 3
+      if not others[i] and first[i] == nil then
+        read, others[i] = read + 1, texts ~= first or nil
       end
+      texts[i] = text
     end
   end
-  spent = spent + 3 * asked
   return texts
 end
 
@@ -68,7 +68,8 @@ local function present(rows, every)
   local left = {}
   for j = 1, #rows do
     local i = rows[j]
-    if not (every or touched[i]) or exists(i) then left[#left + 1] = i end
+    local looked_at = every or others[i] or (first and first[i] ~= nil)
+    if not looked_at or exists(i) then left[#left + 1] = i end
   end
   return left
 end

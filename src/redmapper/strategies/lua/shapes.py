@@ -12,7 +12,6 @@ So there is one way to plan and one to word, and `tests` hold what is filled in 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cached_property
 from typing import Any, TypeAlias
 
 import attrs
@@ -28,23 +27,19 @@ MOST_SHAPES = 1_000
 
 
 class Literal:
-    """What one condition compares with, in the spellings that words are made of."""
+    """What one condition compares with, in the spellings that words are made of.
 
-    def __init__(self, predicate: Any, column: Column) -> None:  # noqa: ANN401 - Compare, Between
-        self.predicate = predicate
+    `span` is that of indexes, `values` are as they were written. Raises UnsupportedQuery for a
+    value that does not fit.
+    """
+
+    __slots__ = ("column", "span", "values")
+
+    def __init__(self, said: Any, column: Column) -> None:  # noqa: ANN401 - Compare, Between
+        spans: Any = spans_of(said, column)
+        self.span: Span = spans[0]
         self.column = column
-
-    @cached_property
-    def span(self) -> Span:
-        """In the order of indexes. Raises UnsupportedQuery for a value that does not fit."""
-        spans: Any = spans_of(self.predicate, self.column)
-        return spans[0]  # type: ignore[no-any-return]
-
-    @cached_property
-    def values(self) -> tuple[Any, ...]:
-        """As they were written."""
-        said = self.predicate
-        return (said.value,) if isinstance(said, Compare) else (said.low, said.high)
+        self.values = (said.value,) if type(said) is Compare else (said.low, said.high)
 
     def raw(self, at: int) -> bytes:
         """As a record holds it."""

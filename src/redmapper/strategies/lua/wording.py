@@ -232,9 +232,10 @@ class Wording:
         positions = [self._positions.get(id(each), -1) for each in by]
         known = positions and min(positions) >= 0 and len(source.ranges) == 1
 
+        places = list(zip(positions, fields, strict=False))
+
         def ends(literals: Sequence[Literal]) -> tuple[bytes, bytes]:
-            each = zip(positions, fields, strict=False)
-            return _ends(*range_of((literals[at].span, down) for at, down in each))
+            return _ends(*range_of([(literals[at].span, down) for at, down in places]))
 
         for low, high in reversed(source.ranges) if source.reverse else source.ranges:
             first, last = _ends(low, high)
