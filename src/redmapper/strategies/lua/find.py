@@ -38,12 +38,13 @@ from redmapper.query.planner import (
     plan_accesses,
 )
 from redmapper.query.selection import Order, Row, Selection, sort_key
+from redmapper.strategies.lua.conditions import Words
 from redmapper.strategies.lua.foreign import carry
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.layout import joined
 from redmapper.strategies.lua.scripts import FIND
 from redmapper.strategies.lua.shapes import Said, Shapes
-from redmapper.strategies.lua.wording import Wording, Words
+from redmapper.strategies.lua.wording import Wording
 from redmapper.wire import Argument, Batch, Flow, Reply, call
 from redmapper.work.refusals import schema_mismatch
 
