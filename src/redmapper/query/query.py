@@ -39,13 +39,19 @@ class Asked:
         }
         return Asked(**(known | said))
 
-    def selection(self, mapped: MappedClass) -> Selection:
-        """The selection it amounts to in a registry, but for the offset."""
+    def selection(self, mapped: MappedClass, made_of: tuple[bytes, ...] | None = None) -> Selection:
+        """The selection it amounts to in a registry, but for the offset.
+
+        `made_of` are the fields that are wanted besides those of the order; None: whole records.
+        """
         where = None
         if self.conditions:
             where = self.conditions[0] if len(self.conditions) == 1 else And(self.conditions)
         order = resolve_order(self.terms, mapped)
-        return Selection(mapped, where, order, self.limit, scan=self.scan)
+        fields = made_of
+        if made_of is not None and order.terms:
+            fields = (*made_of, *[name for name in order.names if name not in made_of])
+        return Selection(mapped, where, order, self.limit, scan=self.scan, fields=fields)
 
     def require_page(self, size: object) -> None:
         """Refuse what makes no page."""

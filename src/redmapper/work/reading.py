@@ -18,7 +18,7 @@ from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
 from redmapper.query.explain import Explanation
 from redmapper.query.page import Page, position_at, token_of
 from redmapper.query.query import Asked
-from redmapper.query.selection import Order, Row, Selection
+from redmapper.query.selection import Row, Selection
 from redmapper.query.values import reader_of
 from redmapper.wire import Flow
 from redmapper.work.changes import is_pending
@@ -122,7 +122,7 @@ class Reading:
 
     def find(self, asked: Asked) -> Flow[list[Any]]:
         """The objects of a query, this unit's own changes among them."""
-        selection = self._of_objects(self._selection(asked))
+        selection = self._selection(asked, whole=not self.options.untracked)
         if not self.options.untracked:
             found = yield from self._found(selection, asked.offset)
             return self._objects(selection.mapped, found)
@@ -134,9 +134,9 @@ class Reading:
     def page(self, asked: Asked, size: int, after: str | None) -> Flow[Page[Any]]:
         """So many objects of a query, from a position on."""
         asked.require_page(size)
-        selection = self._selection(asked)
+        selection = self._selection(asked, whole=not self.options.untracked)
         begin = None if after is None else position_at(after, selection)
-        wanted = attrs.evolve(self._of_objects(selection), limit=size + 1, after=begin)
+        wanted = attrs.evolve(selection, limit=size + 1, after=begin)
         found = yield from self._found(wanted, 0)
         items = self._objects(selection.mapped, found[:size])
         more = len(found) > size
@@ -148,14 +148,14 @@ class Reading:
         """Some fields of each row, from the records; nothing is built or tracked."""
         selection = self._selection(asked)
         reader = reader_of(fields, selection.mapped)
-        needed = dict.fromkeys([*reader.names, *_names_of(selection.order)])
+        needed = dict.fromkeys([*reader.names, *selection.order.names])
         found = yield from self._found(attrs.evolve(selection, fields=tuple(needed)), asked.offset)
         return [reader.read(each.key, each.record) for each in found]
 
     def keys(self, asked: Asked) -> Flow[list[Any]]:
         """The key of each row, None of an object that waits for its number."""
         selection = self._selection(asked)
-        names = _names_of(selection.order)
+        names = selection.order.names
         found = yield from self._found(attrs.evolve(selection, fields=names), asked.offset)
         decode = selection.mapped.decode_key
         return [None if each.key is None else decode(each.key) for each in found]
@@ -190,14 +190,6 @@ class Reading:
         rows = yield from self.session.strategy.find(stored)
         return overlay.merged(rows, stored)[offset:]
 
-    def _of_objects(self, selection: Selection) -> Selection:
-        """Nothing of a record but what makes the object, where nobody will compare with it."""
-        if not self.options.untracked:
-            return selection
-        names = _names_of(selection.order)
-        more = [name for name in names if name not in selection.mapped.loaded]
-        return attrs.evolve(selection, fields=(*selection.mapped.loaded, *more))
-
     def _widened(self, selection: Selection, offset: int) -> Selection:
         """What the offset leaves out must be found as well."""
         if selection.limit is None or not offset:
@@ -213,8 +205,10 @@ class Reading:
             for each in found
         ]
 
-    def _selection(self, asked: Asked) -> Selection:
-        return asked.selection(self.session.registry.mapped(asked.mapper))
+    def _selection(self, asked: Asked, *, whole: bool = True) -> Selection:
+        """What is asked; of its rows whole records, or only what objects are made of."""
+        mapped = self.session.registry.mapped(asked.mapper)
+        return asked.selection(mapped, None if whole else mapped.loaded)
 
     def _overlay(self, mapped: MappedClass) -> Overlay:
         """This unit's pending changes to one mapper, as queries see them."""
@@ -227,11 +221,6 @@ class Reading:
         blind = frozenset(key for name, key in self.map.blind if name == mapped.name)
         pending = [each for each in self.map if each.mapped is mapped and is_pending(each)]
         return Overlay.of(mapped, pending, blind)
-
-
-def _names_of(order: Order) -> tuple[bytes, ...]:
-    """The stored fields that an order looks at."""
-    return tuple(name for column, _ in order.terms for name in column.names)
 
 
 def not_found(mapped: MappedClass, key: object) -> NotFound:
