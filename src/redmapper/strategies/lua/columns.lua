@@ -3,8 +3,11 @@
 -- of them at a time, as lists of numbers: a field is read, a set is asked, for all of them in a row.
 
 local keys, held = {}, {}
-local first, others = nil, {} -- whose records were looked at: what was read first, and for whom else
 local seen, read, spent = 0, 0, 0
+
+-- Whose records have been looked at: those of whom the column that was read first is known, and
+-- others, once another column has been read where that one was not.
+local first, others, mixed = nil, {}, false
 
 local function column()
   return { kind = kinds[take()], place = number(), shadow = number() }
@@ -21,21 +24,27 @@ local function whole(key, name, text, next_one)
   return table.concat(pieces)
 end
 
+local function look_at(i)
+  if first[i] == nil and not others[i] then
+    read, others[i], mixed = read + 1, true, true
+  end
+end
+
 local function stored_at(place, rows)
-  local texts, name = held[place] or {}, names[place]
+  local texts, name, fresh = held[place] or {}, names[place], 0
   held[place], first = texts, first or texts
+  local ask, ids, head, plain = call, keys, prefix, texts == first and not mixed
   for j = 1, #rows do
     local i = rows[j]
     if texts[i] == nil then
-      local text = call('HGET', prefix .. keys[i], name)
-      if text and #text == PIECE then text = whole(keys[i], name, text, 1) end
-      spent = spent + 3
-      if not others[i] and first[i] == nil then
-        read, others[i] = read + 1, texts ~= first or nil
-      end
-      texts[i] = text
+      local text = ask('HGET', head .. ids[i], name)
+      if text and #text == PIECE then text = whole(ids[i], name, text, 1) end
+      if not plain then look_at(i) end
+      texts[i], fresh = text, fresh + 1
     end
   end
+  if plain then read = read + fresh end
+  spent = spent + 3 * fresh
   return texts
 end
 

@@ -4,7 +4,9 @@
 -- KEYS  1 the schema, 2 the listing of the mapper, then those of the sources and of the sets probed
 -- ARGV  1 mapper, 2 its fingerprint, 3 what the keys of its records begin with,
 --       4 form of its keys: "int", "text" or "fixed"
---       5 wanted: "rows", "fields" of them, "keys" before anything is read, "count", or the "plan"
+--       5 wanted: "rows", "fields" of them, "keys" before anything is read, "count", the "plan", or
+--         the "size" of sources: then there follow only these, each as key, low, high, or as the key
+--         of a set and "", ""
 --       6 rows that are wanted at all, 7 rows to cut the answer to, 8 rows of a step of a walk
 --         (-1: all), 9 entries that may be gathered in one step, 10 work of a step of a walk
 --       then, each list after its length:
@@ -56,10 +58,29 @@ local function each(one)
   return found
 end
 
--- include compare.lua
-
 local mapper, fingerprint, prefix, form, wanted = take(), take(), take(), take(), take()
 local wish, limit, page, most, budget = number(), number(), number(), number(), number()
+
+local stored = call('HGET', KEYS[1], mapper)
+local all = call('ZCARD', KEYS[2])
+if stored and stored ~= fingerprint and all > 0 then return { 'schema' } end
+
+local function size()
+  local from, low, high = key(), take(), take()
+  return low == '' and call('SCARD', from) or call('ZLEXCOUNT', from, low, high)
+end
+
+-- What indexes count by themselves needs nothing of what follows.
+if wanted == 'size' then
+  local total = 0
+  for _ = 1, number() do
+    total = total + size()
+  end
+  return { 'count', 1, 0, 0, 0, '', {}, total, {} }
+end
+
+-- include compare.lua
+
 local names = each(take)
 
 -- include columns.lua
@@ -77,10 +98,6 @@ local fields = each(take)
 -- include sources.lua
 
 -- include ways.lua
-
-local stored = call('HGET', KEYS[1], mapper)
-local all = call('ZCARD', KEYS[2])
-if stored and stored ~= fingerprint and all > 0 then return { 'schema' } end
 
 local ways = each(way)
 local chosen = ways[1]
@@ -246,10 +263,8 @@ local asked, seconds, wants = { unpack(fields) }, {}, #fields
 
 local function some_fields(id)
   local record = call('HMGET', prefix .. id, unpack(asked))
-  local there = false
   for j = 1, wants do
     local text = record[j]
-    there = there or text
     if text and #text == PIECE then
       local second = seconds[j]
       if not second then
@@ -265,7 +280,7 @@ local function some_fields(id)
   for j = #asked, wants + 1, -1 do
     record[j] = nil
   end
-  return (there or call('HLEN', prefix .. id) > 0) and record
+  return (record[1] or call('HLEN', prefix .. id) > 0) and record
 end
 
 -- The answer.

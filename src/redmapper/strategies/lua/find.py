@@ -124,7 +124,7 @@ class Search:
         self.judge = self.planned.late
         if self.judge is not None:  # judged on whole records, and cut afterwards
             self.wanted = "rows"
-        said = self._said_in_full
+        said = self._sized() or self._said_in_full
         if self.judge is None:
             shapes.learn(self.selection, self.wanted, said)
         return said
@@ -133,6 +133,12 @@ class Search:
     def planned(self) -> Planned:
         """What it took to say it."""
         return Planned.of(self.keyspace, self.selection)
+
+    def _sized(self) -> Said | None:
+        """All that is to be said where the only way is counted by the index itself."""
+        planned = self.planned
+        alone = self.wanted == "count" and len(planned.accesses) == 1
+        return planned.wording.sized(*planned.accesses) if alone else None
 
     @cached_property
     def _said_in_full(self) -> Said:
@@ -201,7 +207,8 @@ class Search:
     def ask(self, said: Said, missing: int, wanted: str) -> Flow[Reply]:
         """The script's reply."""
         mapped, keys = self.selection.mapped, said.keys
-        command = call(FIND, keys, self._header(missing, wanted) + said.words)
+        header = self._header(missing, "size" if said.sized else wanted)
+        command = call(FIND, keys, header + said.words)
 
         def hidden() -> frozenset[Argument]:  # keys, bounds and values are not shown either
             words = command.words[3:] if said.secret else ()

@@ -131,12 +131,12 @@ local tests = {
     local low, high = single and spans[1].low.near or HUGE, single and spans[1].high.near or -HUGE
     return function(rows)
       local texts, near_of, number_of = values_of(of, rows), kind.near, kind.number
-      local left, count = {}, 0
+      local left, count, from, to = {}, 0, low, high
       for j = 1, #rows do
         local text = texts[rows[j]]
         if text then
           local near = number_of and 16 > #text and number_of(text) or near_of(text)
-          local above, below = near - low, high - near
+          local above, below = near - from, to - near
           if
             (above > 0 and below > 0) -- as most are: no closer look is needed
             or (not (single and (0 > above or 0 > below)) and inside(kind, text, near, spans))

@@ -85,7 +85,8 @@ def _filled(words: Sequence[Argument], holes: Holes, literals: Sequence[Literal]
 class Said:
     """A query as it is told to the script: its keys and their types, the words behind the header.
 
-    `walks`: of each way, whether it is a walk. `secret`: the words must not be shown.
+    `walks`: of each way, whether it is a walk. `secret`: the words must not be shown. `sized`: the
+    words are ranges and sets, whose sizes are the answer.
     """
 
     keys: list[bytes]
@@ -93,6 +94,7 @@ class Said:
     words: list[Argument]
     walks: tuple[bool, ...]
     secret: bool
+    sized: bool = False
 
 
 @attrs.frozen
@@ -118,7 +120,7 @@ class Shape:
         said = self.said
         keys = _filled(said.keys, self.in_keys, literals)
         words = _filled(said.words, self.in_words, literals)
-        return Said(keys, said.types, words, said.walks, said.secret)
+        return Said(keys, said.types, words, said.walks, said.secret, said.sized)
 
 
 @attrs.frozen(eq=False)

@@ -282,6 +282,22 @@ class Wording:
         ways = [self.way(*each) for each in zip(accesses, walks, strict=True)]
         return self.said_by(ways, tuple(walks))
 
+    def sized(self, access: Access) -> Said | None:
+        """How the sizes of an access's sources say how many rows there are; None if they do not."""
+        source = access.source
+        judged = any(each not in access.by for each, _ in self.tests)
+        if judged or not access.distinct or self.late or self.selection.without:
+            return None
+        if not isinstance(source, (ByOrdered, ByLookup)):
+            return None
+        sources = list(_SOURCES[type(source)](self, source, access.by, ()))
+        words: Words = [len(sources)]
+        for kind, _, *said in sources:
+            words += said[:3] if kind == "sorted" else [said[2], "", ""]
+        types = tuple(self.keys.values())
+        secret = self.secret or self.mapped.hides_key
+        return Said(list(self.keys), types, words, (False,), secret, sized=True)
+
     def said_by(self, ways: Sequence[Words], walks: tuple[bool, ...] = ()) -> Said:
         """All of it, with these ways."""
         words = [*self.told(), len(ways), *(word for way in ways for word in way)]
