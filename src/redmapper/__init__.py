@@ -42,9 +42,11 @@ from redmapper.errors import (
     ValidationFailed,
     ValueRefused,
 )
+from redmapper.faces.aio.bulk import AsyncBulk
 from redmapper.faces.aio.query import AsyncQuery
 from redmapper.faces.aio.store import AsyncStore
 from redmapper.faces.aio.unit import AsyncUnitOfWork
+from redmapper.faces.sync.bulk import Bulk
 from redmapper.faces.sync.query import Query
 from redmapper.faces.sync.store import Store
 from redmapper.faces.sync.unit import UnitOfWork
@@ -63,12 +65,14 @@ from redmapper.work.strategy import BoundStrategy, Capabilities, IndexStrategy
 
 __all__ = [
     "AlreadyExists",
+    "AsyncBulk",
     "AsyncQuery",
     "AsyncStore",
     "AsyncUnitOfWork",
     "BadToken",
     "BatchReport",
     "BoundStrategy",
+    "Bulk",
     "Capabilities",
     "Change",
     "CommitUnknown",

@@ -106,7 +106,7 @@ class ReadOnlyUnit(UnitError):
 
 
 class UnitTooLarge(UnitError):
-    """A unit holds more than one commit should carry. Commit in parts, or use `store.bulk`."""
+    """A unit holds more than one commit should carry. Commit in parts, as `store.bulk` does."""
 
 
 class IdentityConflict(UnitError):

@@ -3,14 +3,17 @@
 A line that must be refused carries one comment a checker, as in `predicates.py`.
 """
 
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, assert_type
 
 import attrs
 
 from redmapper import (
+    AsyncBulk,
     AsyncQuery,
     AsyncStore,
     AsyncUnitOfWork,
+    Bulk,
     Change,
     Explanation,
     Field,
@@ -151,6 +154,29 @@ async def awaiting(uow: AsyncUnitOfWork) -> None:
         assert_type(unit, AsyncUnitOfWork)
 
 
+def in_bulk(user: User) -> None:
+    """Streams of what they were asked for, and bulks of its entities."""
+    assert_type(store.stream(User), Iterator[User])
+    assert_type(store.stream(Users, Users.name == "Ann", batch=5), Iterator[User])
+    assert_type(store.stream(store.query(Users)), Iterator[User])
+    assert_type(store.stream(Users.name == "Ann"), Iterator[Any])
+    assert_type(store.bulk(User), Bulk[User])
+    assert_type(store.bulk(Users), Bulk[User])
+    assert_type(store.bulk(Users).insert([user], chunk=5, progress=print), int)
+    assert_type(store.bulk(Users).put(store.stream(Users)), int)
+    assert_type(store.bulk(Users).delete([user, 7]), int)
+
+
+async def async_in_bulk(user: User) -> None:
+    """The same, awaited; from a stream as from a list."""
+    assert_type(async_store.stream(Users), AsyncIterator[User])
+    assert_type(async_store.stream(Users.name == "Ann"), AsyncIterator[Any])
+    assert_type(async_store.bulk(User), AsyncBulk[User])
+    assert_type(await async_store.bulk(Users).insert([user]), int)
+    assert_type(await async_store.bulk(Users).put(async_store.stream(Users)), int)
+    assert_type(await async_store.bulk(Users).delete(async_store.query(Users)), int)
+
+
 def mapping() -> None:
     """The mapper of a class is one of its entities."""
     assert_type(registry.mapper_for(User), type[Mapper[User]])
@@ -177,6 +203,12 @@ def refused(uow: UnitOfWork, query: Query[User], user: User) -> None:
     query.limit("5")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     query.order_by("name")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     store.unit(readonly=True)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    store.stream("name")  # type: ignore[call-overload] # pyright: ignore[reportArgumentType, reportCallIssue]
+    store.stream(Users, "name")  # type: ignore[call-overload] # pyright: ignore[reportArgumentType, reportCallIssue]
+    store.bulk(Users).insert([Team("a")])  # type: ignore[list-item] # pyright: ignore[reportArgumentType]
+    store.bulk(Users).insert(user)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    store.bulk(Users).put([user], 5)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    store.bulk(Users).put(async_store.stream(Users))  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     store.transact(length, 3)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     store.transact(length(uow))  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     Store(registry, 6379)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]

@@ -10,9 +10,11 @@ import pytest
 
 import redmapper
 from redmapper import (
+    AsyncBulk,
     AsyncQuery,
     AsyncStore,
     AsyncUnitOfWork,
+    Bulk,
     Computed,
     Field,
     Key,
@@ -35,6 +37,7 @@ def _is_error(value: object) -> bool:
 PROMISED = {
     *("Mapper", "MapperRegistry", "Key", "Field", "Computed", "Unique", "Lookup", "Ordered"),
     *("Store", "AsyncStore", "UnitOfWork", "AsyncUnitOfWork", "Query", "AsyncQuery"),
+    *("Bulk", "AsyncBulk"),
     *("Predicate", "Page", "Explanation", "Use", "Change", "BatchReport"),
     *("IndexStrategy", "BoundStrategy", "Capabilities"),
     *("LuaIndexStrategy", "MemoryIndexStrategy"),
@@ -124,9 +127,16 @@ STORE = {
     "get_many": "(cls, keys)",
     "get_by": "(unique, *values)",
     "query": "(cls)",
+    "stream": "(*of, batch=500)",
+    "bulk": "(cls)",
     "new_key": "(cls)",
     "outcome": "(unit_id)",
     "close": "()",
+}
+BULK = {
+    "insert": "(entities, *, chunk=1000, progress=None)",
+    "put": "(entities, *, chunk=1000, progress=None)",
+    "delete": "(given, *, chunk=1000, progress=None)",
 }
 UNIT = {
     "add": "(obj)",
@@ -178,6 +188,7 @@ QUERY = {
             ((Store, AsyncStore), STORE),
             ((UnitOfWork, AsyncUnitOfWork), UNIT),
             ((Query, AsyncQuery), QUERY),
+            ((Bulk, AsyncBulk), BULK),
         ]
         for kind in kinds
         for name, expected in table.items()
@@ -188,14 +199,20 @@ def test_a_verb_has_its_signature(kind: type, name: str, expected: str):
     assert expected == signature(getattr(kind, name))
 
 
+FACES = [
+    (Store, AsyncStore),
+    (UnitOfWork, AsyncUnitOfWork),
+    (Query, AsyncQuery),
+    (Bulk, AsyncBulk),
+]
+
+
 def public_names(kind: type) -> set[str]:
     """The public attributes of a class."""
     return {name for name in dir(kind) if not name.startswith("_")}
 
 
-@pytest.mark.parametrize(
-    ("sync", "other"), [(Store, AsyncStore), (UnitOfWork, AsyncUnitOfWork), (Query, AsyncQuery)]
-)
+@pytest.mark.parametrize(("sync", "other"), FACES)
 def test_both_faces_have_the_same_names(sync: type, other: type):
     """Async methods carry no prefix."""
     assert public_names(sync) == public_names(other)
@@ -204,6 +221,7 @@ def test_both_faces_have_the_same_names(sync: type, other: type):
 IO = {
     Store: {*("get", "require", "get_many", "get_by", "new_key", "outcome", "transact", "close")},
     UnitOfWork: {*("get", "require", "get_many", "get_by", "get_or_add", "refresh", "commit")},
+    Bulk: {"insert", "put", "delete"},
     Query: {
         *("all", "first", "one", "one_or_none", "count", "exists"),
         *("keys", "values", "page", "explain"),
@@ -211,9 +229,7 @@ IO = {
 }
 
 
-@pytest.mark.parametrize(
-    ("sync", "other"), [(Store, AsyncStore), (UnitOfWork, AsyncUnitOfWork), (Query, AsyncQuery)]
-)
+@pytest.mark.parametrize(("sync", "other"), FACES)
 def test_what_may_touch_redis_is_awaited(sync: type, other: type):
     """And nothing else; on the sync face nothing is."""
     awaited = {name for name in public_names(other) if _awaited(getattr(other, name))}

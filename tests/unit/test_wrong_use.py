@@ -10,6 +10,7 @@ import attrs
 import pytest
 
 from redmapper import (
+    Bulk,
     Field,
     Key,
     Mapper,
@@ -89,8 +90,15 @@ STORE: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {
     "get_many": (lambda store: store.get_many(User, 7), QueryError, "takes several keys"),
     "get_by": (lambda store: store.get_by(Users.by_name), QueryError, "over 1 fields, but 0"),
     "query": (lambda store: store.query(7), NotMapped, "7 is not a class"),
+    "stream": (lambda store: store.stream(Users, batch=0), QueryError, "batch=0"),
+    "bulk": (lambda store: store.bulk(Stranger), NotMapped, "Stranger has no mapper"),
     "new_key": (lambda store: store.new_key(Stranger), NotMapped, "Stranger has no mapper"),
     "outcome": (lambda store: store.outcome(7), StoreError, "not the unit_id"),
+}
+BULK: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {
+    "insert": (lambda bulk: bulk.insert(User("a")), UnitError, "takes several"),
+    "put": (lambda bulk: bulk.put([], chunk=0), ValueError, "chunk=0"),
+    "delete": (lambda bulk: bulk.delete("12"), UnitError, "takes several"),
 }
 REGISTRY: dict[str, tuple[Callable[[Any], Any], type[Exception], str]] = {
     "on": (lambda registry: registry.on("never", print), MappingError, "no such event"),
@@ -144,6 +152,14 @@ def test_a_verb_of_a_store(store: Store, verb: str):
         call(store)
 
 
+@pytest.mark.parametrize("verb", BULK)
+def test_a_verb_of_bulk(store: Store, verb: str):
+    """The error names the mistake."""
+    call, error, said = BULK[verb]
+    with pytest.raises(error, match=said):
+        call(store.bulk(Users))
+
+
 @pytest.mark.parametrize("verb", REGISTRY)
 def test_a_verb_of_a_registry(registry: MapperRegistry, verb: str):
     """The error names the mistake."""
@@ -157,6 +173,7 @@ def test_a_verb_of_a_registry(registry: MapperRegistry, verb: str):
     [
         (UnitOfWork, (UNIT, CLOSED), set()),
         (Store, (STORE,), {"close", "registry"}),
+        (Bulk, (BULK,), set()),
         (MapperRegistry, (REGISTRY,), {"use"}),
     ],
 )

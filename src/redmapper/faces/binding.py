@@ -17,6 +17,8 @@ import redis.asyncio
 from redmapper.errors import MappingError, StoreError
 from redmapper.faces.observe import Observer
 from redmapper.mapping.registry import MapperRegistry
+from redmapper.query.query import Asked
+from redmapper.query.stream import streamed
 from redmapper.strategies.lua.strategy import LuaIndexStrategy
 from redmapper.strategies.memory import MemoryIndexStrategy
 from redmapper.wire import Flow
@@ -169,6 +171,7 @@ def _warn_user(message: str) -> None:
         )
 
 
+_USUAL = UnitOptions()
 _UNTRACKED = UnitOptions(read_only=True, untracked=True)
 
 
@@ -227,6 +230,9 @@ class StoreBase:
             raise StoreError(message)
         return self._strategy.outcome(unit_id)
 
+    def _streamed(self, of: tuple[object, ...], batch: int) -> Asked:
+        return streamed(of, batch, self.registry)
+
     def _retry(self, attempts: int) -> Retry:
         if attempts < 1:
             message = f"transact(attempts={attempts!r}): at least 1"
@@ -236,6 +242,8 @@ class StoreBase:
 
 def unit_options(*, commit: str, read_only: bool, reads: str) -> UnitOptions:
     """The options of a unit; ValueError for one that there is not."""
+    if commit == "exit" and not read_only and reads == "overlaid":
+        return _USUAL
     for name, value, known in (("commit", commit, _COMMITS), ("reads", reads, _READS)):
         if value not in known:
             message = f"unit({name}={value!r}): one of {', '.join(map(repr, known))}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,7 @@ from redis._parsers import hiredis as theirs_parser
 
 from redmapper.errors import StoreError
 from redmapper.faces.redis_errors import lost, translated
-from redmapper.wire import Batch, Reply
+from redmapper.wire import Batch, Command, Reply
 
 PAUSES = (0.02, 0.1, 0.3, 1.0)
 """Seconds to wait before each resending over a new link; then it is given up."""
@@ -39,10 +39,22 @@ def failure(error: Exception, *, sent: bool) -> StoreError:
     return translated(error)
 
 
-def packed(batch: Batch, *, in_full: bool) -> list[bytes]:
-    """A batch as bytes for the socket, scripts by digest or in full."""
-    commands = [each.in_full() for each in batch.commands] if in_full else batch.commands
-    return [b"".join([hiredis.pack_command(command.words) for command in commands])]  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+SLICE = 100
+"""Commands that are packed and sent at once: the server works while the next are packed."""
+
+
+def packed(batch: Batch, *, in_full: bool) -> Iterable[bytes]:
+    """A batch as bytes for the socket, slice by slice, scripts by digest or in full."""
+    commands = tuple([each.in_full() for each in batch.commands]) if in_full else batch.commands
+    if len(commands) == 1:
+        return (hiredis.pack_command(commands[0].words),)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    return _slices(commands)
+
+
+def _slices(commands: tuple[Command, ...]) -> Iterator[bytes]:
+    for start in range(0, len(commands), SLICE):
+        part = commands[start : start + SLICE]
+        yield b"".join([hiredis.pack_command(command.words) for command in part])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 def ready_replies(link: Any) -> Callable[[int], list[Any]]:  # noqa: ANN401 - redis-py's connection
@@ -79,5 +91,5 @@ def accepted(replies: list[Any]) -> list[Reply]:
     """The replies, or the first error among them, as ours."""
     for reply in replies:
         if isinstance(reply, Exception):
-            raise translated(reply) from reply
+            raise failure(reply, sent=True) from reply
     return replies

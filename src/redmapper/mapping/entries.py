@@ -16,7 +16,7 @@ from typing import TypeAlias, cast
 
 from redmapper.mapping.columns import Column, Record
 from redmapper.mapping.indexes import Index, Lookup, Ordered, Unique
-from redmapper.mapping.ordering import KEY_DIGITS, descending, key_tail_int, key_tail_text
+from redmapper.mapping.ordering import END, KEY_DIGITS, descending, key_tail_int, key_tail_text
 from redmapper.mapping.scalars import Scalar
 
 Values: TypeAlias = tuple[bytes, ...]
@@ -62,11 +62,23 @@ def _encoded(column: Column, scalar: Scalar, none: bytes | None) -> EntryValue:
         raw = record.get(stored)
         return none if raw is None else order(raw)
 
+    def encode_text(record: Record) -> bytes | None:
+        raw = record.get(stored)
+        if raw is None or b"\0" in raw:
+            return none if raw is None else order(raw)
+        return raw + END  # the commonest of all, without a call
+
     def encode_normed(record: Record) -> bytes | None:
         raw = record.get(shadow, record.get(stored))
         return none if raw is None else order(raw)
 
-    return encode if column.norm is None else encode_normed
+    if column.norm is not None:
+        return encode_normed
+    return encode_text if scalar.name in _AS_STORED else encode
+
+
+_AS_STORED = ("text", "bytes")
+"""Kinds whose stored bytes are in order as they are, but for their end."""
 
 
 def key_tail(key: Scalar) -> Callable[[bytes], bytes]:

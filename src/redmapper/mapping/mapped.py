@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import operator
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Any, TypeAlias, cast
@@ -104,7 +105,7 @@ class KeyColumn:
         """The name of its field."""
         return self.attribute.column.stored
 
-    @property
+    @cached_property
     def sequential(self) -> bool:
         """Whether missing keys come from a sequence."""
         return self.scalar.type is int and self.declared.new is None
@@ -208,13 +209,19 @@ class MappedClass:
 
     # --- keys ---
 
-    def key_of(self, entity: object) -> Any:  # noqa: ANN401 - any key
-        """The value of the entity's key attribute."""
-        return getattr(entity, self.key.attribute.name)
+    @cached_property
+    def key_of(self) -> Callable[[object], Any]:
+        """The function that gives the value of an entity's key attribute."""
+        return operator.attrgetter(self.key.attribute.name)
+
+    @cached_property
+    def _counts(self) -> bool:
+        """Whether keys are integers."""
+        return self.key.scalar.type is int
 
     def encode_key(self, key: object) -> KeyBytes:
         """A key as stored bytes; ValueRefused names the class where it can not be one."""
-        if type(key) is int and self.key.scalar.type is int and -_SHORT_KEY < key < _SHORT_KEY:
+        if type(key) is int and self._counts and -_SHORT_KEY < key < _SHORT_KEY:
             return b"%d" % key
         try:
             encoded = self.key.scalar.encode(key)

@@ -93,7 +93,7 @@ def order_text(value: str) -> bytes:
 
 def order_bytes(value: bytes) -> bytes:
     """Byte strings as they compare; so do texts that are stored as UTF-8."""
-    return _ended(value)
+    return (value.replace(b"\0", b"\0\xff") if b"\0" in value else value) + END
 
 
 # --- numbers ---------------------------------------------------------------------------------

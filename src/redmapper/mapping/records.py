@@ -1,4 +1,4 @@
-"""Entity <-> record: four functions generated once a mapper, since they run once an entity.
+"""Entity <-> record: five functions generated once a mapper, since they run once an entity.
 
 The source is plain Python, one line a field, kept on the codec and printed by `codec.source`.
 What the generated code can not do falls back to the columns it was made from:
@@ -10,6 +10,8 @@ What the generated code can not do falls back to the columns it was made from:
 - `compare(entity, snapshot)` gives the fields that differ, as stored bytes, None for a removed one,
   the key among them. Most fields of most entities are the very object that was loaded, so `is`
   decides first.
+- `suspects(held)` gives those of a unit's tracked objects that `compare` must look at, or that are
+  not just loaded: a unit that has read a thousand entities has changed few.
 
 A None is an absent field. Only where the class has another default is it written, as the empty
 field `!name`: so a record older than an attribute loads with the attribute's default.
@@ -17,8 +19,10 @@ field `!name`: so a record older than an attribute loads with the attribute's de
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
+from itertools import takewhile
 from typing import Any, TypeAlias
 
 import attrs
@@ -93,6 +97,7 @@ class RecordCodec:
     construct: Callable[[Record, Any], Any]
     snapshot: Callable[[Any], Snapshot]
     compare: Callable[[Any, Snapshot], FieldChanges]
+    suspects: Callable[[Iterable[Any]], list[Any]]
 
 
 def generate_codec(
@@ -111,14 +116,17 @@ def generate_codec(
         names |= _names(attribute)
     parts = (
         _encode_source(attributes),
-        _construct_source(attributes, key),
+        _construct_source(attributes, key, _positional(make or domain)),
         _snapshot_source(attributes, key),
         _compare_source(attributes, key),
+        _suspects_source(attributes, key),
     )
     source = "\n\n".join("\n".join(part) for part in parts) + "\n"
     exec(compile(source, f"<redmapper codec of {domain.__qualname__}>", "exec"), names)  # noqa: S102
-    functions = {name: names[name] for name in ("encode", "construct", "snapshot", "compare")}
-    return RecordCodec(source, **functions)
+    return RecordCodec(source, *(names[name] for name in FUNCTIONS))
+
+
+FUNCTIONS = ("encode", "construct", "snapshot", "compare", "suspects")
 
 
 def _names(attribute: Attribute) -> dict[str, Any]:
@@ -155,11 +163,27 @@ def _encoding(attribute: Attribute, it: str = "value") -> str:
     return inline.format(it=it, fallback=f"encode_{attribute.name}")
 
 
-def _construct_source(attributes: list[Attribute], key: Attribute) -> Iterator[str]:
+def _positional(constructor: Callable[..., Any]) -> list[str]:
+    """The parameters that can be given by position, which costs less than by name, in order."""
+    try:
+        parameters = inspect.signature(constructor).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    named = takewhile(lambda each: each.kind is each.POSITIONAL_OR_KEYWORD, parameters)
+    return [each.name for each in named]
+
+
+def _construct_source(
+    attributes: list[Attribute], key: Attribute, positional: list[str]
+) -> Iterator[str]:
+    arguments = _arguments(attributes, key)
     yield "def construct(record, key):"
     yield "    get = record.get"
     yield "    entity = Entity("
-    yield from (f"        {line}," for line in _arguments(attributes, key))
+    for name in takewhile(arguments.__contains__, positional):
+        yield f"        {arguments.pop(name)},"
+    yield from (f"        {name}={value}," for name, value in arguments.items())
+    yield from (f"        {argument}," for argument in _arguments_if_held(attributes))
     yield "    )"
     for attribute in (*attributes, key):
         if not attribute.init:
@@ -180,16 +204,21 @@ def _held(attribute: Attribute) -> str:
     return f"{stored!r} in record or {b'!' + stored!r} in record"
 
 
-def _arguments(attributes: list[Attribute], key: Attribute) -> Iterator[str]:
-    if key.init:
-        yield f"{key.alias}=key"
+def _arguments(attributes: list[Attribute], key: Attribute) -> dict[str, str]:
+    """The arguments that are always given, by name."""
+    arguments = {key.alias: "key"} if key.init else {}
+    for attribute in attributes:
+        if attribute.init and not _depends_on_self(attribute):
+            arguments[attribute.alias] = _decoding(attribute)
+    return arguments
+
+
+def _arguments_if_held(attributes: list[Attribute]) -> Iterator[str]:
+    """Those whose default attrs computes from the instance: to be left out for it."""
     for attribute in attributes:
         if attribute.init and _depends_on_self(attribute):
-            # attrs computes this default from the instance: leave the argument out.
             value = f"{{{attribute.alias!r}: {_decoding(attribute)}}}"
             yield f"**({value} if {_held(attribute)} else {{}})"
-        elif attribute.init:
-            yield f"{attribute.alias}={_decoding(attribute)}"
 
 
 def _depends_on_self(attribute: Attribute) -> bool:
@@ -222,8 +251,6 @@ def _snapshot_source(attributes: list[Attribute], key: Attribute) -> Iterator[st
 
 def _compare_source(attributes: list[Attribute], key: Attribute) -> Iterator[str]:
     yield "def compare(entity, snapshot):"
-    if all(each.column.kind.scalar is not None for each in attributes):
-        yield from _same(attributes, key)
     yield "    changes = {}"
     yield f"    value, old = entity.{key.name}, snapshot[0]"
     yield "    if value is not old:"
@@ -236,13 +263,24 @@ def _compare_source(attributes: list[Attribute], key: Attribute) -> Iterator[str
     yield "    return changes"
 
 
-def _same(attributes: list[Attribute], key: Attribute) -> Iterator[str]:
-    """The lines that see at once that no scalar has been set: most objects are as they were."""
+def _suspects_source(attributes: list[Attribute], key: Attribute) -> Iterator[str]:
+    """Whoever has nested values is always looked at: they change in place."""
+    yield "def suspects(held):"
+    if not all(each.column.kind.scalar is not None for each in attributes):
+        yield "    return list(held)"
+        return
     names = [key.name, *(each.name for each in attributes)]
     olds = [f"old_{position}" for position in range(len(names))]
-    yield f"    {', '.join(olds)}, = snapshot"
     same = " and ".join(f"entity.{name} is {old}" for name, old in zip(names, olds, strict=True))
-    yield f"    if {same}: return {{}}"
+    yield "    found = []"
+    yield "    for each in held:"
+    yield "        snapshot = each.snapshot"
+    yield "        if snapshot is not None and not each.deleted and each.over_version is None:"
+    yield f"            {', '.join(olds)}, = snapshot"
+    yield "            entity = each.obj"
+    yield f"            if {same}: continue"
+    yield "        found.append(each)"
+    yield "    return found"
 
 
 def _comparing(attribute: Attribute) -> Iterator[str]:

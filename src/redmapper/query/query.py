@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Generic, Self, TypeVar
 
 import attrs
@@ -53,13 +54,31 @@ class Asked:
             fields = (*made_of, *[name for name in order.names if name not in made_of])
         return Selection(mapped, where, order, self.limit, scan=self.scan, fields=fields)
 
-    def require_page(self, size: object) -> None:
-        """Refuse what makes no page."""
+    def where(self, predicates: Iterable[object], verb: str = "where") -> Asked:
+        """The same, with more conditions; QueryError for what is none."""
+        return self.but(conditions=self.conditions_with(predicates, verb))
+
+    def conditions_with(
+        self, predicates: Iterable[object], verb: str = "where"
+    ) -> tuple[Predicate, ...]:
+        """Its conditions and these; QueryError for what is none."""
+        conditions = [*self.conditions]
+        for predicate in predicates:
+            if not isinstance(predicate, Predicate):  # a bool, from `a and b`
+                message = f"{verb}() takes conditions such as Users.age >= 18, not {predicate!r}"
+                raise QueryError(message)
+            conditions += predicate.parts if isinstance(predicate, And) else (predicate,)
+        return tuple(conditions)
+
+    def require_page(self, size: object, said: str = "page({!r})") -> None:
+        """Refuse what makes no pages; `said` is how the size was given."""
         if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-            message = f"page({size!r}): a whole number, 1 or more"
+            message = f"{said.format(size)}: a whole number, 1 or more"
             raise UnsupportedQuery(message)
         if self.limit is not None or self.offset:
-            message = f"{self}.page(): pages go through all rows; leave out limit() and offset()"
+            message = (
+                f"{self}: pages and streams go through all rows; leave out limit() and offset()"
+            )
             raise UnsupportedQuery(message)
 
     def __str__(self) -> str:
@@ -102,12 +121,7 @@ class QueryBase(Generic[Entity]):
 
     def where(self, *predicates: Predicate) -> Self:
         """Only what meets all of these conditions, and those said before."""
-        for predicate in predicates:
-            if not isinstance(predicate, Predicate):  # a bool, from `a and b`
-                message = f"where() takes conditions such as Users.age >= 18, not {predicate!r}"
-                raise QueryError(message)
-        flat = [part for each in predicates for part in _flat(each)]
-        return self._with(conditions=(*self._asked.conditions, *flat))
+        return self._with(conditions=self._asked.conditions_with(predicates))
 
     def order_by(self, *terms: Queryable[Any] | Term) -> Self:
         """In this order, in place of one said before; ties go by key, as the last term goes."""
@@ -159,10 +173,6 @@ def no_store(*_: object) -> Any:  # noqa: ANN401 - it never returns
     """What a query out of a pickle has in place of a store."""
     message = "this query comes out of a pickle and has no store; run store.query(it)"
     raise QueryError(message)
-
-
-def _flat(predicate: Predicate) -> tuple[Predicate, ...]:
-    return predicate.parts if isinstance(predicate, And) else (predicate,)
 
 
 def _require_natural(verb: str, count: object) -> None:

@@ -14,10 +14,11 @@ from typing import Any, TypeAlias, cast
 
 import attrs
 
+from redmapper.errors import KeyChanged, ValueRefused
 from redmapper.mapping.columns import VERSION, Column, Record
 from redmapper.mapping.mapped import KeyBytes, MappedClass, overlaid
-from redmapper.mapping.records import FieldChanges
-from redmapper.work.changes import differences_but_version
+from redmapper.mapping.records import FieldChanges, Snapshot
+from redmapper.work.changes import differences_but_version, field_changes
 from redmapper.work.identity import Tracked
 from redmapper.work.plan import ABSENT, AtVersion, Check, EntityWrite, fields_check, whole_check
 
@@ -61,9 +62,19 @@ class Written(Sequence[tuple[Pending, EntityWrite]]):
     garbage collector to look at.
     """
 
-    def __init__(self) -> None:
-        self.sources: list[Pending] = []
-        self.writes: list[EntityWrite] = []
+    def __init__(self, sources: list[Pending], writes: list[EntityWrite]) -> None:
+        self.sources = sources
+        self.writes = writes
+
+    @classmethod
+    def of(cls, pending: list[Pending], stored: Stored, version: bytes) -> Written:
+        """The writes of all that is pending."""
+        found = [write_of(each, stored, version) for each in pending]
+        writes = [write for write in found if write is not None]
+        if len(writes) == len(pending):
+            return cls(pending, writes)
+        pairs = zip(pending, found, strict=True)
+        return cls([each for each, write in pairs if write is not None], writes)
 
     def __getitem__(self, position: int) -> tuple[Pending, EntityWrite]:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride] - no slices
         return self.sources[position], self.writes[position]
@@ -82,6 +93,47 @@ def is_blind(tracked: Tracked) -> bool:
     return (
         tracked.mapped.conflict == "overwrite" and tracked.base is not None and not tracked.guarded
     )
+
+
+def changes_of(tracked: Tracked, snapshot: Snapshot) -> FieldChanges:
+    """What a loaded object's attributes have become."""
+    try:
+        return tracked.mapped.codec.compare(tracked.obj, snapshot)
+    except (ValueRefused, ValueError, AttributeError):  # that says where it stands
+        return field_changes(tracked)
+
+
+def key_changed(tracked: Tracked) -> KeyChanged:
+    """The error for an object that has another key than it was loaded or added with."""
+    now = tracked.mapped.shown_key(tracked.mapped.key_of(tracked.obj))
+    message = (
+        f"the key of {tracked.title} was changed to {now}; delete the object and add one "
+        "with the new key"
+    )
+    return KeyChanged(message)
+
+
+def lone_write(tracked: Tracked, version: bytes) -> EntityWrite | None:
+    """The write of an object that is all a commit writes; None where it is as it was loaded.
+
+    Its mapper is plain, and the object new, loaded, or loaded and to be deleted.
+    """
+    mapped, key, base = tracked.mapped, tracked.key or b"", tracked.base
+    if base is None:
+        fields = mapped.encode_fields(tracked.obj, key)
+        fields[VERSION] = version
+        record = {**fields, mapped.key.stored: key}
+        return EntityWrite(mapped, key, ABSENT, None, record, cast("FieldChanges", fields))
+    check = _at_version(base.get(VERSION, b""))
+    if tracked.deleted:
+        return EntityWrite(mapped, key, check, base, None, {})
+    changes = changes_of(tracked, tracked.snapshot or ())
+    if not changes:
+        return None
+    if mapped.key.stored in changes:
+        raise key_changed(tracked)
+    changes[VERSION] = version
+    return EntityWrite(mapped, key, check, base, overlaid(base, changes), changes)
 
 
 def write_of(pending: Pending, stored: Stored, version: bytes) -> EntityWrite | None:
@@ -107,11 +159,10 @@ def _plain_change(
     pending: Pending, base: Record, changes: FieldChanges, version: bytes
 ) -> EntityWrite:
     """What comes of all that is below for most changes: nothing derived, checked by version."""
+    changes[VERSION] = version
+    check = _at_version(base.get(VERSION, b""))
     record = overlaid(base, changes)
-    record[VERSION] = version
-    check = _at(base)
-    written = {**changes, VERSION: version}
-    return EntityWrite(pending.mapped, pending.key, check, base, record, written)
+    return EntityWrite(pending.mapped, pending.key, check, base, record, changes)
 
 
 def _as_wanted(tracked: Tracked, over: Record) -> bool:

@@ -11,25 +11,33 @@ So a commit that fails has moved nothing in memory, and the same unit can be men
 from __future__ import annotations
 
 from collections import deque
+from itertools import groupby
+from operator import attrgetter
 
 import attrs
 
 from redmapper.errors import (
     IdentityConflict,
-    KeyChanged,
     StoreError,
     UnitError,
     UnitTooLarge,
-    ValueRefused,
 )
 from redmapper.mapping.mapped import KeyBytes, MappedClass
 from redmapper.mapping.records import FieldChanges
 from redmapper.wire import Flow
-from redmapper.work.changes import field_changes
-from redmapper.work.collect import Pending, Stored, Written, guard_of, is_blind, write_of
+from redmapper.work.collect import (
+    Pending,
+    Stored,
+    Written,
+    changes_of,
+    guard_of,
+    is_blind,
+    key_changed,
+    lone_write,
+)
 from redmapper.work.events import Handling, kind_of
 from redmapper.work.identity import IdentityMap, Tracked
-from redmapper.work.keys import set_key
+from redmapper.work.keys import given_number, set_key
 from redmapper.work.plan import EntityWrite, Guard, Refusal, make_plan
 from redmapper.work.refusals import Writes, double_claims, refused
 from redmapper.work.session import Session
@@ -46,7 +54,7 @@ LARGEST = 50_000
 words an entity the million that a server takes in one command."""
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class Flush:
     """Writes what is pending in an identity map."""
 
@@ -62,10 +70,48 @@ class Flush:
         if self.handling is not None:
             self.handling.before_writes(self.map)
         self._check_superseded()
-        self._check_keys()
+        suspects = self._suspects()
+        moved = self._check_keys(suspects)
+        if len(suspects) == 1 and not moved and self._is_lone(suspects[0]):
+            return (yield from self._write_lone(suspects[0]))
         if self.session.validates:
             check_valid(self.map)
-        pending = self._pending()
+            moved = True  # a validator may have set something
+        yield from self._write_all(self._pending(self._suspects() if moved else suspects))
+
+    # --- one object alone, which is what most commits are ---
+
+    def _is_lone(self, tracked: Tracked) -> bool:
+        """Whether nothing else is pending, and nothing about this object is out of the ordinary."""
+        table = self.map
+        return (
+            tracked.mapped.plain
+            and tracked.key is not None
+            and not (tracked.over_any or tracked.over_version is not None)
+            and (tracked.base is None or tracked.snapshot is not None)
+            and not (table.blind or table.guarding or table.outdated)
+            and not self.session.validates
+            and self.handling is None
+        )
+
+    def _write_lone(self, tracked: Tracked) -> Flow[None]:
+        """What follows in `run` comes to this."""
+        write = lone_write(tracked, self.session.new_version())
+        if write is not None:
+            number = given_number(write)
+            plan, _ = make_plan((write,), ((write.mapped, number),) if number else ())
+            refusals = yield from self.session.strategy.commit(plan)
+            if refusals:
+                pending = Pending(write.mapped, write.key, tracked, blind=False)
+                raise refused(refusals, [(pending, write)])
+            self._settle(tracked, write)
+            if number:
+                self.session.keys.forget(write.mapped)
+        self.map.superseded.clear()
+
+    # --- any number of them ---
+
+    def _write_all(self, pending: list[Pending]) -> Flow[None]:
         if len(pending) > LARGE:
             self._check_size(len(pending))
         for _ in range(BLIND_ATTEMPTS):
@@ -85,7 +131,7 @@ class Flush:
 
     def _check_size(self, count: int) -> None:
         """Warn of a unit that holds up the server's other clients; refuse one that stops them."""
-        cure = "use store.bulk, which is atomic a chunk, or commit in parts"
+        cure = "use store.bulk with a chunk of 1,000, or commit in parts"
         if count > LARGEST:
             message = f"this unit writes {count} entities, and a commit takes {LARGEST}; {cure}"
             raise UnitTooLarge(message)
@@ -103,9 +149,23 @@ class Flush:
                 )
                 raise UnitError(message)
 
-    def _check_keys(self) -> None:
-        """Of all whose attributes are not compared; with those the key is."""
-        for each in [each for each in self.map if each.snapshot is None or each.deleted]:
+    def _suspects(self) -> list[Tracked]:
+        """All but those whose attributes are the very objects that were loaded."""
+        found: list[Tracked] = []
+        for mapped, group in groupby(self.map, _mapped):
+            held = list(group)
+            try:
+                found += mapped.codec.suspects(held)
+            except AttributeError:  # an attribute without a value: who has it is found later
+                found += held
+        return found
+
+    def _check_keys(self, suspects: list[Tracked]) -> bool:
+        """Of all whose attributes are not compared; with those the key is. Has one been taken?"""
+        taken = False
+        for each in suspects:
+            if each.snapshot is not None and not each.deleted:
+                continue
             each.assigned = None  # a number of a commit that was refused may be somebody's by now
             now = each.mapped.key_of(each.obj)
             encoded = None if now is None else each.mapped.encode_key(now)
@@ -113,8 +173,10 @@ class Flush:
                 continue
             if each.key is None and encoded is not None:  # set by hand since it was added
                 self._take_key(each, encoded)
+                taken = True
             else:
-                raise _key_changed(each)
+                raise key_changed(each)
+        return taken
 
     def _take_key(self, tracked: Tracked, key: KeyBytes) -> None:
         """The key of an object that was added without one."""
@@ -126,18 +188,15 @@ class Flush:
             raise
         tracked.assigned = None
 
-    def _pending(self) -> list[Pending]:
+    def _pending(self, suspects: list[Tracked]) -> list[Pending]:
         """All that a commit must look at: what has changed, or is new, or goes."""
         found = []
-        for each in self.map:
+        for each in suspects:
             snapshot = each.snapshot
             if snapshot is None or each.deleted:
                 found.append(_whole(each))
                 continue
-            try:
-                changes = each.mapped.codec.compare(each.obj, snapshot)
-            except (ValueRefused, ValueError, AttributeError):  # that says where it stands
-                changes = field_changes(each)
+            changes = changes_of(each, snapshot)
             if changes or each.over_version is not None:
                 found.append(_changed(each, changes))
         found += [Pending(mapped, key) for (_, key), mapped in self.map.blind.items()]
@@ -172,18 +231,14 @@ class Flush:
         What is refused may be a guard: then those stand after the writes.
         """
         version = self.session.new_version()
-        writes = Written()
-        for each in pending:
-            write = write_of(each, stored, version)
-            if write is not None:
-                writes.sources.append(each)
-                writes.writes.append(write)
+        writes = Written.of(pending, stored, version)
         guards = self._guards(writes) if self.map.guarding else []
         if not writes and not guards:
             return (), writes
-        seen = _seen_newer([*writes, *guards] if guards else writes)
-        if seen:
-            return seen, [*writes, *guards]
+        if self.map.outdated:
+            seen = _seen_newer([*writes, *guards])
+            if seen:
+                return seen, [*writes, *guards]
         given = self.session.keys.given(writes)
         guarded = tuple([Guard(*write[:3]) for _, write in guards]) if guards else ()
         plan, doubles = make_plan(tuple(writes.writes), given, guarded)
@@ -260,15 +315,18 @@ class Flush:
                 tracked.settle(record)
 
 
+_mapped = attrgetter("mapped")
+
+
 def _changed(tracked: Tracked, changes: FieldChanges) -> Pending:
     """A loaded object; what is derived from it is derived now, before the server is asked."""
     mapped, key = tracked.mapped, tracked.key or b""
     if mapped.key.stored in changes:
-        raise _key_changed(tracked)
+        raise key_changed(tracked)
     derived = None
     if mapped.derives:
         derived = mapped.changed_record(tracked.obj, tracked.base or {}, changes, key)
-    return Pending(mapped, key, tracked, is_blind(tracked), changes, derived=derived)
+    return Pending(mapped, key, tracked, is_blind(tracked), changes, None, derived)
 
 
 def _whole(tracked: Tracked) -> Pending:
@@ -283,15 +341,6 @@ def _assign(pending: Pending, key: KeyBytes | None) -> None:
     pending.key = key or b""
     if pending.tracked is not None:
         pending.tracked.assigned = key
-
-
-def _key_changed(tracked: Tracked) -> KeyChanged:
-    now = tracked.mapped.shown_key(tracked.mapped.key_of(tracked.obj))
-    message = (
-        f"the key of {tracked.title} was changed to {now}; delete the object and add one "
-        "with the new key"
-    )
-    return KeyChanged(message)
 
 
 def _seen_newer(writes: Writes) -> tuple[Refusal, ...]:

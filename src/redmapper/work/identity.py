@@ -85,7 +85,7 @@ class IdentityMap:
 
     Objects are held strongly and never marked, compared or hashed. `blind` are the keys deleted
     without an object. Tracked ones keep the order in which they came. `guarding` says that some of
-    them may be guarded.
+    them may be guarded, `outdated` that the store may have something newer of some.
     """
 
     objects: dict[int, Tracked] = attrs.field(factory=dict)
@@ -93,6 +93,7 @@ class IdentityMap:
     blind: dict[tuple[str, KeyBytes], MappedClass] = attrs.field(factory=dict)
     superseded: dict[int, Superseded] = attrs.field(factory=dict)
     guarding: bool = False
+    outdated: bool = False
 
     def of(self, obj: object) -> Tracked | None:
         """What is tracked of an object."""
@@ -164,7 +165,7 @@ class IdentityMap:
         """Forget everything."""
         for table in (self.objects, self.entities, self.blind, self.superseded):
             table.clear()
-        self.guarding = False
+        self.guarding = self.outdated = False
 
     def guard(self, tracked: Tracked) -> None:
         """Have the next commit check a loaded object."""

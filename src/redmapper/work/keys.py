@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -11,6 +10,7 @@ from uuid import UUID
 
 import attrs
 
+from redmapper import forks
 from redmapper.errors import QueryError, UnitError, ValueRefused
 from redmapper.mapping.columns import Column
 from redmapper.mapping.indexes import Unique
@@ -43,7 +43,7 @@ class KeyMaker:
     clock: Callable[[], float]
     spare: dict[str, deque[int]] = attrs.field(factory=dict)
     sizes: dict[str, int] = attrs.field(factory=dict)
-    process: int = attrs.field(factory=os.getpid)
+    process: int = attrs.field(factory=forks.process)
 
     def fill(self, mapped: MappedClass, obj: object) -> Any:  # noqa: ANN401 - any key
         """Give an object without a key one that needs no server; None for a sequence's."""
@@ -81,8 +81,8 @@ class KeyMaker:
 
     def numbers(self, mapped: MappedClass, count: int) -> Flow[list[int]]:
         """The next numbers of a mapper's sequence; gaps are possible, duplicates are not."""
-        if self.process != os.getpid():  # a forked child: these numbers are its parent's
-            self.spare, self.process = {}, os.getpid()
+        if self.process != forks.process():  # a forked child: these numbers are its parent's
+            self.spare, self.process = {}, forks.process()
         spare = self.spare.setdefault(mapped.name, deque())
         found = list(_taken(spare, count))
         missing = count - len(found)
@@ -104,14 +104,21 @@ class KeyMaker:
         """The greatest integer key given by hand, a mapper: the sequence must pass it."""
         greatest: dict[MappedClass, int] = {}
         for pending, write in written:
-            mapped, tracked = pending.mapped, pending.tracked
-            if write.base is not None or tracked is None or tracked.assigned is not None:
+            tracked = pending.tracked
+            if tracked is None or tracked.assigned is not None:
                 continue
-            if mapped.key.sequential:
-                number = mapped.decode_key(write.key)
-                if greatest.get(mapped, 0) < number < SEQUENCE_LIMIT:
-                    greatest[mapped] = number
+            number = given_number(write)
+            if number is not None and greatest.get(write.mapped, 0) < number:
+                greatest[write.mapped] = number
         return tuple(greatest.items())
+
+
+def given_number(write: EntityWrite) -> int | None:
+    """The integer key of a new entity, where it was given by hand and moves the sequence."""
+    if write.base is not None or not write.mapped.key.sequential:
+        return None
+    number = write.mapped.decode_key(write.key)
+    return number if 0 < number < SEQUENCE_LIMIT else None
 
 
 def _taken(spare: deque[int], count: int) -> Iterator[int]:

@@ -157,29 +157,31 @@ def make_plan(
     guards: tuple[Guard, ...] = (),
 ) -> tuple[FlushPlan, list[DoubleClaim]]:
     """The plan of these writes and guards, and the values that two of them claim."""
-    if len({(write.mapped, write.key) for write in writes}) < len(writes):
+    if len(writes) > 1 and len({(write.mapped, write.key) for write in writes}) < len(writes):
         message = "a plan must not write one entity twice"
         raise ValueError(message)
     given_up, wanted = _unique_changes(writes)
-    taken: dict[tuple[int, bytes], Claim] = {}
+    if not wanted and not given_up:
+        return FlushPlan(writes, (), (), sequences, guards), []
+    taken: dict[tuple[MappedIndex, bytes], Claim] = {}
     doubles: list[DoubleClaim] = []
     for index, value, position in wanted:
-        place = (id(index), value)
+        place = (index, value)
         release = given_up.get(place)
         owner = writes[release.position].key if release else None
         claim = Claim(index, value, position, owner)
         first = taken.setdefault(place, claim)
         if first is not claim:
             doubles.append(DoubleClaim(claim, first))
-    left = tuple(release for place, release in given_up.items() if place not in taken)
+    left = tuple([release for place, release in given_up.items() if place not in taken])
     return FlushPlan(writes, tuple(taken.values()), left, sequences, guards), doubles
 
 
 def _unique_changes(
     writes: tuple[EntityWrite, ...],
-) -> tuple[dict[tuple[int, bytes], Release], list[tuple[MappedIndex, bytes, int]]]:
+) -> tuple[dict[tuple[MappedIndex, bytes], Release], list[tuple[MappedIndex, bytes, int]]]:
     """The unique values that entities give up, and those they want, by position."""
-    given_up: dict[tuple[int, bytes], Release] = {}
+    given_up: dict[tuple[MappedIndex, bytes], Release] = {}
     wanted: list[tuple[MappedIndex, bytes, int]] = []
     for position, (mapped, _, _, base, record, changes) in enumerate(writes):
         for index in mapped.uniques:
@@ -190,7 +192,7 @@ def _unique_changes(
             if before == after:
                 continue
             if before is not None:
-                given_up[id(index), before] = Release(index, before, position)
+                given_up[index, before] = Release(index, before, position)
             if after is not None:
                 wanted.append((index, after, position))
     return given_up, wanted

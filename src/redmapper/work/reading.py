@@ -12,13 +12,13 @@ from typing import Any
 import attrs
 
 from redmapper.errors import NotFound, QueryError
-from redmapper.mapping.columns import VERSION
+from redmapper.mapping.columns import VERSION, Record
 from redmapper.mapping.indexes import Unique
 from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
 from redmapper.query.explain import Explanation
 from redmapper.query.page import Page, position_at, token_of
 from redmapper.query.query import Asked
-from redmapper.query.selection import Row, Selection
+from redmapper.query.selection import Selection
 from redmapper.query.values import reader_of
 from redmapper.wire import Flow
 from redmapper.work.changes import is_pending
@@ -28,7 +28,7 @@ from redmapper.work.overlay import Found, Overlay
 from redmapper.work.session import Session, UnitOptions
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class Reading:
     """Reads into an identity map, through it, and over it; `loaded` is told of each object."""
 
@@ -53,7 +53,7 @@ class Reading:
             records = yield from self.session.strategy.load([(mapped, key) for key in unknown])
             for key, record in zip(unknown, records, strict=True):
                 if record is not None:
-                    found[key] = self._adopt(mapped, (key, record))
+                    found[key] = self._adopt(mapped, key, record)
         return [found[key] for key in encoded]
 
     def _present(self, mapped: MappedClass, key: KeyBytes) -> Any:  # noqa: ANN401 - an entity
@@ -70,7 +70,7 @@ class Reading:
         if not self.options.untracked and not self._unknown(mapped, encoded):
             return self._present(mapped, encoded)
         (record,) = yield from self.session.strategy.load([(mapped, encoded)])
-        return None if record is None else self._adopt(mapped, (encoded, record))
+        return None if record is None else self._adopt(mapped, encoded, record)
 
     def require(self, cls: type, key: object) -> Flow[Any]:
         """The entity with this key; NotFound where there is none."""
@@ -95,11 +95,10 @@ class Reading:
         row = yield from self.session.strategy.owner(mapped, index, value)
         if row is None or row[0] in overlay.keys:
             return None
-        return self._adopt(mapped, row)
+        return self._adopt(mapped, *row)
 
-    def _adopt(self, mapped: MappedClass, row: Row) -> Any:  # noqa: ANN401 - an entity
-        """The object of a stored row: the one that is tracked, or a new one."""
-        key, record = row
+    def _adopt(self, mapped: MappedClass, key: KeyBytes, record: Record) -> Any:  # noqa: ANN401 - an entity
+        """The object of a stored record: the one that is tracked, or a new one."""
         if self.options.untracked:
             obj = mapped.construct(record, key)
             return self._told(obj) if self.loaded else obj
@@ -107,6 +106,7 @@ class Reading:
         if tracked is not None:
             if tracked.base is not None and record.get(VERSION) != tracked.version:
                 tracked.newer = record
+                self.map.outdated = True
             return tracked.obj
         obj = mapped.construct(record, key)
         snapshot = None if self.options.read_only else mapped.snapshot(obj)
@@ -199,9 +199,7 @@ class Reading:
     def _objects(self, mapped: MappedClass, found: list[Found]) -> list[Any]:
         """The objects of rows."""
         return [
-            each.tracked.obj
-            if each.tracked
-            else self._adopt(mapped, (each.key or b"", each.record))
+            each.tracked.obj if each.tracked else self._adopt(mapped, each.key or b"", each.record)
             for each in found
         ]
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections import deque
 from collections.abc import Callable
 
 import attrs
+
+from redmapper import forks
 
 BYTES = 6
 LETTERS = 8
@@ -29,12 +30,12 @@ class Tokens:
 
     random: Callable[[int], bytes]
     spare: deque[str] = attrs.field(factory=deque)
-    process: int = attrs.field(factory=os.getpid)
+    process: int = attrs.field(factory=forks.process)
 
     def next(self) -> str:
         """One that nobody has had."""
-        if self.process != os.getpid():
-            self.spare, self.process = deque(), os.getpid()
+        if self.process != forks.process():
+            self.spare, self.process = deque(), forks.process()
         try:
             return self.spare.popleft()
         except IndexError:

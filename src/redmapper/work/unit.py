@@ -60,7 +60,6 @@ class UnitBase:
         if self._active:
             message = "this unit is inside a block already; use another: store.unit()"
             raise UnitActive(message)
-        self._map.clear()
         self._active = True
         if self._handling is not None:
             self._handling.begin()
@@ -87,8 +86,12 @@ class UnitBase:
                 self._handling.close(self, passing, emptied=emptied)
 
     def _raised_late(self, error: BaseException) -> bool:
-        """Whether an error is a handler's, of a commit that has landed."""
-        return self._handling is not None and any(error is each for each in self._handling.late)
+        """Whether an error is that of handlers, of a commit that has landed."""
+        if self._handling is None:
+            return False
+        late = self._handling.late
+        grouped = isinstance(error, ExceptionGroup) and list(error.exceptions) == late
+        return grouped or any(error is each for each in late)
 
     def _warn_of_uncommitted(self) -> bool:
         """Warn of what is discarded; whether there is anything."""

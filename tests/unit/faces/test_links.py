@@ -1,4 +1,7 @@
-"""Where the runners of both faces take their connections from, the pool being played by hand."""
+"""Where the runners of both faces take their connections from, the pool being played by hand.
+
+Those that an async store has for itself are shared by its tasks: see test_multiplexed.
+"""
 
 import asyncio
 from collections.abc import Iterator
@@ -40,12 +43,6 @@ class AsyncLink(Link):
         """Close it."""
         super().disconnect()
 
-    async def can_read(self) -> bool:
-        """Whether there is anything."""
-        return super().can_read()
-
-    can_read_destructive = can_read  # as it is called before redis-py 8
-
 
 @attrs.define
 class Pool:
@@ -83,9 +80,6 @@ class AsyncPool:
     async def release(self, link: Any) -> None:
         """Given back."""
         self.pool.release(link)
-
-    def reset(self) -> None:
-        """Forget those that were given out, which another loop has."""
 
 
 @attrs.define
@@ -137,10 +131,10 @@ def played(sync: Any, aio: Any, face: str) -> Iterator[Played]:
         yield Played(Awaited(aio(client), loop), pool, client)
 
 
-@pytest.fixture(params=["sync", "async"])
-def own(request: pytest.FixtureRequest) -> Iterator[Played]:
+@pytest.fixture
+def own() -> Iterator[Played]:
     """Links that a store has for itself."""
-    yield from played(OwnLinks, AsyncOwnLinks, request.param)
+    yield from played(OwnLinks, None, "sync")
 
 
 @pytest.fixture(params=["sync", "async"])
@@ -237,22 +231,6 @@ def test_a_link_that_is_not_quiet_goes_back_to_the_pool(own: Played, come: Any):
     assert [link] == own.pool.made
 
 
-def test_a_link_is_not_lost_by_who_is_cancelled_while_looking_at_it():
-    """Its place in the pool would be taken for ever; redis-py before 8 waits there."""
-    pool = Pool(AsyncLink)
-    links = AsyncOwnLinks(Client(AsyncPool(pool)))
-
-    async def cancelled() -> None:
-        link = await links.take()
-        await links.give_back(link)
-        link.come = asyncio.CancelledError()
-        with pytest.raises(asyncio.CancelledError):
-            await links.take()
-
-    asyncio.run(cancelled())
-    assert pool.made == [*pool.idle, *links.idle]
-
-
 def test_other_links_of_ones_own_survive_a_failure(own: Played):
     """Each is looked at before it is used."""
     idle, used, failed = (own.links.take() for _ in range(3))
@@ -282,19 +260,6 @@ def test_a_forked_child_leaves_the_links_of_its_parent():
     links.close()
     assert parents.connected
     assert parents not in pool.idle
-
-
-def test_the_links_of_another_loop_are_left_to_it():
-    """A connection belongs to the loop that it was made in."""
-    links = AsyncOwnLinks(Client(AsyncPool(Pool(AsyncLink))))
-
-    async def round_trip() -> Any:
-        link = await links.take()
-        await links.give_back(link)
-        return link
-
-    first, second = asyncio.run(round_trip()), asyncio.run(round_trip())
-    assert first is not second
 
 
 def test_closing_closes_the_client_and_keeps_no_link(own: Played):

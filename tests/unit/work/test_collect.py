@@ -75,7 +75,7 @@ def pending_of(tracked: Tracked) -> list[Pending]:
     """What a commit would look at."""
     table = IdentityMap()
     table.track(tracked)
-    return Flush(None, table)._pending()
+    return Flush(None, table)._pending([tracked])
 
 
 def removed(write: EntityWrite) -> list[bytes]:

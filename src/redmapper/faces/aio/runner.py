@@ -1,17 +1,16 @@
-"""The runner of the async face: carries the batches of flows over a redis.asyncio pool."""
+"""The runner of the async face: carries the batches of flows over links that tasks share."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 import attrs
-import redis
 
 from redmapper.errors import ConnectionLost, StoreError
 from redmapper.faces.aio.links import AsyncLinks
-from redmapper.faces.exchange import PATIENCE, PAUSES, accepted, failure, packed, unknown_script
+from redmapper.faces.exchange import PATIENCE, PAUSES, accepted, unknown_script
 from redmapper.faces.observe import Observer
 from redmapper.faces.redis_errors import unresolved
 from redmapper.faces.sync.runner import MemoryRunner
@@ -94,32 +93,11 @@ class AsyncServerRunner:
 
     async def _exchange(self, batch: Batch) -> list[Reply]:
         """One round trip, or two when the server has forgotten a script."""
-        link = await self.links.take()
-        try:
-            replies = await _ask(link, batch, in_full=False)
-            if unknown_script(batch, replies):
-                replies = await _ask(link, batch, in_full=True)
-        except BaseException as error:
-            # Replies may be under way that the next to use this link would take for its own.
-            await self.links.drop(link)
-            if isinstance(error, (redis.RedisError, OSError)):
-                raise failure(error, sent=True) from error
-            raise
-        await self.links.give_back(link)
+        replies = await self.links.ask(batch, in_full=False)
+        if unknown_script(batch, replies):
+            replies = await self.links.ask(batch, in_full=True)
         return accepted(replies)
 
     async def close(self) -> None:
         """Close the links, unless they are the user's."""
         await self.links.close()
-
-
-async def _ask(link: Any, batch: Batch, *, in_full: bool) -> list[Any]:  # noqa: ANN401 - redis-py's connection
-    """The replies, an error reply as a value, so that those after it are read too."""
-    await link.send_packed_command(packed(batch, in_full=in_full))
-    replies, read = [], link.read_response
-    for _ in batch.commands:
-        try:
-            replies.append(await read(disable_decoding=True))
-        except redis.ResponseError as error:
-            replies.append(error)
-    return replies

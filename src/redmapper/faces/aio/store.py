@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, overload
 
 import redis
 import redis.asyncio
 
 from redmapper.errors import Conflict, StoreError
+from redmapper.faces.aio.bulk import AsyncBulk
 from redmapper.faces.aio.links import AsyncLinks, AsyncOwnLinks, AsyncSharedLinks
+from redmapper.faces.aio.query import AsyncQuery
 from redmapper.faces.aio.reads import AsyncReads
 from redmapper.faces.aio.runner import AsyncMemoryRunner, AsyncRunner, AsyncServerRunner
 from redmapper.faces.aio.unit import AsyncUnitOfWork
@@ -27,11 +29,14 @@ from redmapper.faces.binding import (
 )
 from redmapper.faces.observe import Observer
 from redmapper.faces.sync.runner import MemoryRunner
+from redmapper.mapping.mapper import Mapper
+from redmapper.mapping.predicates import Predicate
 from redmapper.mapping.registry import MapperRegistry
 from redmapper.wire import Flow, OnBatch
 from redmapper.work.strategy import IndexStrategy
 from redmapper.work.unit import UnitBase
 
+Entity = TypeVar("Entity")
 Result = TypeVar("Result")
 
 
@@ -116,6 +121,40 @@ class AsyncStore(StoreBase, AsyncReads):
             else:
                 return result
 
+    @overload
+    def stream(
+        self,
+        first: type[Mapper[Entity]] | AsyncQuery[Entity],
+        /,
+        *predicates: Predicate,
+        batch: int = 500,
+    ) -> AsyncIterator[Entity]: ...
+    @overload
+    def stream(
+        self, first: type[Entity], /, *predicates: Predicate, batch: int = 500
+    ) -> AsyncIterator[Entity]: ...
+    @overload
+    def stream(
+        self, first: Predicate, /, *predicates: Predicate, batch: int = 500
+    ) -> AsyncIterator[Any]: ...
+    def stream(self, *of: Any, batch: int = 500) -> AsyncIterator[Any]:
+        """Entities that meet conditions, all of a mapper, or the rows of a query: any number.
+
+        They are read in pages of `batch`, each when it is wanted; none is kept, and they are
+        objects of nobody. They come by key: nothing twice, and what is not changed meanwhile
+        exactly once. In the order of a query what is moved in it meanwhile may come twice, or not
+        at all. Raises QueryError or NotMapped at once.
+        """
+        return _rows(AsyncQuery(self._streamed(of, batch), self._reader, self._run), batch)
+
+    @overload
+    def bulk(self, cls: type[Mapper[Entity]]) -> AsyncBulk[Entity]: ...
+    @overload
+    def bulk(self, cls: type[Entity]) -> AsyncBulk[Entity]: ...
+    def bulk(self, cls: type) -> AsyncBulk[Any]:
+        """What writes any number of entities of one mapper, in chunks that are atomic each."""
+        return AsyncBulk(self.registry, self.registry.mapped(cls), self.unit)
+
     async def new_key(self, cls: type) -> Any:  # noqa: ANN401 - any key
         """A new key for an entity of this class, as `add` would give it one."""
         mapped = self.registry.mapped(cls)
@@ -162,6 +201,18 @@ class AsyncStore(StoreBase, AsyncReads):
     async def _run(self, flow: Flow[Result]) -> Result:
         self._require_open()
         return await self._runner.run(flow)
+
+
+async def _rows(query: AsyncQuery[Entity], batch: int) -> AsyncIterator[Entity]:
+    """All rows of a query, page by page."""
+    after: str | None = None
+    while True:
+        page = await query.page(batch, after=after)
+        for row in page.items:
+            yield row
+        if page.next is None:
+            return
+        after = page.next
 
 
 def _links(target: Any) -> AsyncLinks:  # noqa: ANN401 - what the user passed

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from typing import Any, Protocol
 
 import attrs
 import redis
 
+from redmapper import forks
 from redmapper.faces.exchange import failure
 
 
@@ -69,12 +69,12 @@ class OwnLinks:
 
     client: redis.Redis
     idle: deque[Any] = attrs.field(factory=deque)
-    process: int = attrs.field(factory=os.getpid)
+    process: int = attrs.field(factory=forks.process)
 
     def take(self) -> Any:  # noqa: ANN401
         """The one that was used last, or a new one."""
-        if self.process != os.getpid():
-            self.idle, self.process = deque(), os.getpid()
+        if self.process != forks.process():
+            self.idle, self.process = deque(), forks.process()
         while True:
             try:
                 link = self.idle.pop()

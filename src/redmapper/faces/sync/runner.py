@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 import time
+from collections.abc import Iterable
 from typing import Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -96,16 +99,15 @@ class ServerRunner:
             return end.value  # type: ignore[no-any-return]
 
     def _carry(self, batch: Batch) -> list[Reply]:
-        if self.observer.idle:
-            return self._patiently(batch)
         begin = time.perf_counter()
         try:
-            return self._patiently(batch)
+            return self._patiently(batch, begin)
         finally:
-            self.observer.report(batch, time.perf_counter() - begin)
+            if not self.observer.idle:
+                self.observer.report(batch, time.perf_counter() - begin)
 
-    def _patiently(self, batch: Batch) -> list[Reply]:
-        sent, begin = False, time.perf_counter()
+    def _patiently(self, batch: Batch, begin: float) -> list[Reply]:
+        sent = False
         for pause in (*PAUSES, None):
             try:
                 return self._exchange(batch)
@@ -122,11 +124,12 @@ class ServerRunner:
 
     def _exchange(self, batch: Batch) -> list[Reply]:
         """One round trip, or two when the server has forgotten a script."""
+        parts = packed(batch, in_full=False)
         link = self.links.take()
         try:
-            replies = _ask(link, batch, in_full=False)
+            replies = _ask(link, parts, len(batch.commands))
             if unknown_script(batch, replies):
-                replies = _ask(link, batch, in_full=True)
+                replies = _ask(link, packed(batch, in_full=True), len(batch.commands))
         except BaseException as error:
             # Replies may be under way that the next to use this link would take for its own.
             self.links.drop(link)
@@ -141,19 +144,40 @@ class ServerRunner:
         self.links.close()
 
 
-def _ask(link: Any, batch: Batch, *, in_full: bool) -> list[Any]:  # noqa: ANN401 - redis-py's connection
-    """The replies, an error reply as a value, so that those after it are read too."""
-    link.send_packed_command(packed(batch, in_full=in_full))
-    replies: list[Any] = []
-    missing, ready = len(batch.commands), ready_replies(link)
-    while missing:
-        try:
-            replies.append(link.read_response(disable_decoding=True))
-        except redis.ResponseError as error:
-            replies.append(error)
-        missing -= 1
-        if missing:
-            came = ready(missing)
-            replies += came
-            missing -= len(came)
+def _ask(link: Any, parts: Iterable[bytes], wanted: int) -> list[Any]:  # noqa: ANN401 - redis-py's connection
+    """So many replies, an error reply as a value, so that those after it are read too."""
+    _send(link, parts)
+    replies = [_next_reply(link)]
+    if wanted > 1:
+        ready = ready_replies(link)
+        replies += ready(wanted - 1)
+        while len(replies) < wanted:
+            replies.append(_next_reply(link))
+            replies += ready(wanted - len(replies))
     return replies
+
+
+def _send(link: Any, parts: Iterable[bytes]) -> None:  # noqa: ANN401
+    """Send what is packed: as far as the socket takes it at once, without asking it before.
+
+    A socket of Python that has a timeout asks first whether it may write, a system call each time.
+    """
+    sock = getattr(link, "_sock", None)
+    if type(sock) is not socket.socket or link.health_check_interval:
+        link.send_packed_command(parts)
+        return
+    number = sock.fileno()
+    for part in parts:
+        try:
+            taken = os.write(number, part)
+        except BlockingIOError:
+            taken = 0
+        if taken < len(part):
+            sock.sendall(memoryview(part)[taken:])
+
+
+def _next_reply(link: Any) -> Any:  # noqa: ANN401
+    try:
+        return link.read_response(disable_decoding=True)
+    except redis.ResponseError as error:
+        return error

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, overload
 
 import redis
 import redis.asyncio
@@ -22,15 +22,20 @@ from redmapper.faces.binding import (
     unit_options,
 )
 from redmapper.faces.observe import Observer
+from redmapper.faces.sync.bulk import Bulk
 from redmapper.faces.sync.links import Links, OwnLinks, SharedLinks
+from redmapper.faces.sync.query import Query
 from redmapper.faces.sync.reads import Reads
 from redmapper.faces.sync.runner import MemoryRunner, Runner, ServerRunner
 from redmapper.faces.sync.unit import UnitOfWork
+from redmapper.mapping.mapper import Mapper
+from redmapper.mapping.predicates import Predicate
 from redmapper.mapping.registry import MapperRegistry
 from redmapper.wire import Flow, OnBatch
 from redmapper.work.strategy import IndexStrategy
 from redmapper.work.unit import UnitBase
 
+Entity = TypeVar("Entity")
 Result = TypeVar("Result")
 
 
@@ -109,6 +114,40 @@ class Store(StoreBase, Reads):
             else:
                 return result
 
+    @overload
+    def stream(
+        self,
+        first: type[Mapper[Entity]] | Query[Entity],
+        /,
+        *predicates: Predicate,
+        batch: int = 500,
+    ) -> Iterator[Entity]: ...
+    @overload
+    def stream(
+        self, first: type[Entity], /, *predicates: Predicate, batch: int = 500
+    ) -> Iterator[Entity]: ...
+    @overload
+    def stream(
+        self, first: Predicate, /, *predicates: Predicate, batch: int = 500
+    ) -> Iterator[Any]: ...
+    def stream(self, *of: Any, batch: int = 500) -> Iterator[Any]:
+        """Entities that meet conditions, all of a mapper, or the rows of a query: any number.
+
+        They are read in pages of `batch`, each when it is wanted; none is kept, and they are
+        objects of nobody. They come by key: nothing twice, and what is not changed meanwhile
+        exactly once. In the order of a query what is moved in it meanwhile may come twice, or not
+        at all. Raises QueryError or NotMapped at once.
+        """
+        return _rows(Query(self._streamed(of, batch), self._reader, self._run), batch)
+
+    @overload
+    def bulk(self, cls: type[Mapper[Entity]]) -> Bulk[Entity]: ...
+    @overload
+    def bulk(self, cls: type[Entity]) -> Bulk[Entity]: ...
+    def bulk(self, cls: type) -> Bulk[Any]:
+        """What writes any number of entities of one mapper, in chunks that are atomic each."""
+        return Bulk(self.registry, self.registry.mapped(cls), self.unit)
+
     def new_key(self, cls: type) -> Any:  # noqa: ANN401 - any key
         """A new key for an entity of this class, as `add` would give it one."""
         mapped = self.registry.mapped(cls)
@@ -155,6 +194,17 @@ class Store(StoreBase, Reads):
     def _run(self, flow: Flow[Result]) -> Result:
         self._require_open()
         return self._runner.run(flow)
+
+
+def _rows(query: Query[Entity], batch: int) -> Iterator[Entity]:
+    """All rows of a query, page by page."""
+    after: str | None = None
+    while True:
+        page = query.page(batch, after=after)
+        yield from page.items
+        if page.next is None:
+            return
+        after = page.next
 
 
 def _links(target: Any) -> Links:  # noqa: ANN401 - what the user passed

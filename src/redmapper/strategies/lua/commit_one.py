@@ -6,16 +6,20 @@ of is one that nobody waits for.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
+from itertools import chain
+from typing import cast
 
+from redmapper.mapping.columns import Record
 from redmapper.mapping.mapped import MappedIndex
+from redmapper.mapping.records import FieldChanges
 from redmapper.strategies.lua.calls import CommitCall
 from redmapper.strategies.lua.entries import Affected, Places
 from redmapper.strategies.lua.layout import cut
-from redmapper.strategies.lua.receipts import LANE_MINUTES
 from redmapper.strategies.lua.scripts import COMMIT_ONE
 from redmapper.wire import Argument
-from redmapper.work.plan import Absent, AtVersion, EntityWrite, FlushPlan
+from redmapper.work.plan import Absent, AtVersion, Check, Claim, FlushPlan, Release
 
 MOST = 255
 """Of owners, sets, sorted sets and fields that go: each count is a byte."""
@@ -29,88 +33,85 @@ def compile_one(plan: FlushPlan, places: Places, lane: bytes) -> CommitCall | No
 
     The script has one word for a check: a version, or none where the record must be absent.
     """
-    if len(plan.writes) != 1 or plan.guards:
+    writes, claims, releases, sequences, guards = plan
+    if len(writes) != 1 or guards:
         return None
-    (write,) = plan.writes
-    mapped, key, check, base, record, changes = write
+    mapped, key, check, base, record, changes = writes[0]
     version = check.version if isinstance(check, AtVersion) else b""
     if not version and not isinstance(check, Absent):
         return None
     here = places.of(mapped)
-    owners = _owners(plan)
     affected = here.affected(tuple(changes)) if base and record else here.all
-    added, removed = _sets(affected, write)
-    sorted_keys, members = _sorted(affected, write, here.tail(key))
+    owners = _owners(claims, releases) if claims or releases else {}
+    added, removed = _sets(affected, base, record) if affected.sets else _NONE
+    zsets, members = _sorted(affected, base, record, here.tail(key)) if affected.sorted else _NONE
     fields = cut(changes, base)
-    gone = [name for name, value in fields.items() if value is None]
-    counts = (len(owners), len(added), len(removed), len(sorted_keys), len(gone))
+    gone = _gone(fields) if None in fields.values() else ()
+    counts = (len(owners), len(added), len(removed), len(zsets), len(gone))
     if max(counts) > MOST or len(fields) > MOST_FIELDS:
         return None
-    keys = [lane, places.keyspace.schema, here.listing, here.records + key]
-    keys += [here.uniques[unique] for unique in owners]
-    keys += (*added, *removed, *sorted_keys)
+    owned = [here.uniques[unique] for unique in owners] if owners else ()
+    schema, listing, stored = places.keyspace.schema, here.listing, here.records + key
+    keys = [lane, schema, listing, stored, *owned, *added, *removed, *zsets]
     number: Argument = b""
-    if plan.sequences:
+    if sequences:
         keys.append(here.sequence)
-        number = plan.sequences[0][1]
-    arguments: list[Argument] = [
-        LANE_MINUTES,
-        mapped.name,
-        mapped.fingerprint,
-        key,
-        version,
-        number,
-        bytes(counts),
-    ]
-    for pair in owners.values():
-        arguments += pair
+        number = sequences[0][1]
+    arguments: list[Argument] = [*here.named, key, version, number, bytes(counts)]
+    if owners:
+        arguments += chain.from_iterable(owners.values())
     arguments += members
-    arguments += gone
-    for name, value in fields.items():
-        if value is not None:
-            arguments += (name, value)
-    return CommitCall(
-        script=COMMIT_ONE,
-        plan=plan,
-        keys=keys,
-        arguments=arguments,
-        mappers=(mapped,),
-        checked={Absent: [0], AtVersion: [0]},
-        claimed=plan.claims,
-        types=partial(_types, keys, counts),
-    )
+    if gone:
+        arguments += gone
+        fields = {name: value for name, value in fields.items() if value is not None}
+    arguments += chain.from_iterable(cast("Record", fields).items())
+    types = partial(_types, keys, counts)
+    return CommitCall(COMMIT_ONE, plan, keys, arguments, (mapped,), _CHECKED, claims, types)
 
 
-def _owners(plan: FlushPlan) -> dict[MappedIndex, list[bytes]]:
+def _gone(fields: FieldChanges) -> list[bytes]:
+    """The names of fields that go."""
+    return [name for name, value in fields.items() if value is None]
+
+
+_NONE: tuple[list[bytes], list[bytes]] = ([], [])
+_CHECKED: dict[type[Check], list[int]] = {Absent: [0], AtVersion: [0]}
+
+
+def _owners(claims: Iterable[Claim], releases: Iterable[Release]) -> dict[MappedIndex, list[bytes]]:
     """Of each `Unique` that changes, the value that gets this owner and the one that loses it."""
     owners: dict[MappedIndex, list[bytes]] = {}
-    for claim in plan.claims:
+    for claim in claims:
         owners[claim.unique] = [claim.value, b""]
-    for release in plan.releases:
+    for release in releases:
         owners.setdefault(release.unique, [b"", b""])[1] = release.value
     return owners
 
 
-def _sets(affected: Affected, write: EntityWrite) -> tuple[list[bytes], list[bytes]]:
+def _sets(
+    affected: Affected, base: Record | None, record: Record | None
+) -> tuple[list[bytes], list[bytes]]:
     """The sets that get the key, and those that lose it."""
     added: list[bytes] = []
     removed: list[bytes] = []
     for entries in affected.sets:
-        before = entries.values(write.base) if write.base else ()
-        after = entries.values(write.record) if write.record else ()
+        before = entries.values(base) if base else ()
+        after = entries.values(record) if record else ()
         if before != after:
             added += [entries.head + value for value in after if value not in before]
             removed += [entries.head + value for value in before if value not in after]
     return added, removed
 
 
-def _sorted(affected: Affected, write: EntityWrite, tail: bytes) -> tuple[list[bytes], list[bytes]]:
+def _sorted(
+    affected: Affected, base: Record | None, record: Record | None, tail: bytes
+) -> tuple[list[bytes], list[bytes]]:
     """The sorted sets, and for each the member that comes and the one that goes."""
     keys: list[bytes] = []
     members: list[bytes] = []
     for entries in affected.sorted:
-        comes = entries.member(write.record, tail) if write.record else b""
-        goes = entries.member(write.base, tail) if write.base else b""
+        comes = entries.member(record, tail) if record else b""
+        goes = entries.member(base, tail) if base else b""
         if comes != goes:
             keys.append(entries.key)
             members += (comes, goes)

@@ -19,6 +19,8 @@ from redmapper.mapping.indexes import Index, Lookup, Ordered, Unique
 from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
 from redmapper.mapping.ordering import descending
 from redmapper.strategies.lua.keys import Keyspace
+from redmapper.strategies.lua.receipts import LANE_MINUTES
+from redmapper.wire import Argument
 from redmapper.work.plan import EntityWrite
 
 Writes: TypeAlias = Sequence[EntityWrite]
@@ -69,14 +71,19 @@ class SortedEntries:
 
 @attrs.frozen
 class SetEntries:
-    """A `Lookup`: a set of keys for each value."""
+    """A `Lookup`: a set of keys for each value; `one` where each entity has just one."""
 
     head: bytes
     values: EntryValues
+    one: Callable[[Record], bytes] | None
 
     def come(self, writes: Writes, added: Members) -> None:
         """The members of new entities."""
-        head, values = self.head, self.values
+        head, values, one = self.head, self.values, self.one
+        if one is not None:
+            for _, key, _, _, record, _ in writes:
+                added.setdefault(head + one(cast("Record", record)), []).append(key)
+            return
         for write in writes:
             for value in values(cast("Record", write.record)):
                 added.setdefault(head + value, []).append(write.key)
@@ -129,10 +136,12 @@ MOST_SHAPES = 1_000
 class MapperPlaces:
     """Where everything of a mapper stands, each key spelled once.
 
-    `records` is what the keys of its records begin with, `tail` makes what members of sorted sets
+    `named` are the words that say to a commit of one which mapper it is, `records` is what the keys
+    of its records begin with, `tail` makes what members of sorted sets
     end with, `uniques` are the hashes of owners, `all` the entries that come and go with an entity.
     """
 
+    named: tuple[Argument, ...]
     records: bytes
     tail: Callable[[KeyBytes], bytes]
     listing: bytes
@@ -166,6 +175,7 @@ def _places(keyspace: Keyspace, mapped: MappedClass) -> MapperPlaces:
     )
     listed = SortedEntries(listing, _no_value, descends=False)
     return MapperPlaces(
+        named=(LANE_MINUTES, mapped.name, mapped.fingerprint),
         records=keyspace.records(mapped),
         tail=tail,
         listing=listing,
@@ -200,7 +210,9 @@ Kind: TypeAlias = Callable[[Keyspace, MappedClass, MappedIndex], Entries]
 
 
 def _lookup(keyspace: Keyspace, mapped: MappedClass, index: MappedIndex) -> Entries:
-    return SetEntries(keyspace.lookup(mapped, index, b""), index.values)
+    alone = all(column.kind.elements is None for column in index.columns)
+    one = cast("Callable[[Record], bytes]", index.one) if alone else None
+    return SetEntries(keyspace.lookup(mapped, index, b""), index.values, one)
 
 
 def _ordered(keyspace: Keyspace, mapped: MappedClass, index: MappedIndex) -> Entries:

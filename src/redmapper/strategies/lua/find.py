@@ -170,13 +170,15 @@ class Search:
         """What follows a step: the sources that it had picked, from its cursor on."""
         self._said_in_full  # noqa: B018 - numbers the sources
         at = step.picked.index(step.source)
-        said = self.planned.wording.sources
-        sources = [list(said[number - 1]) for number in step.picked[at:]]
+        known = self.planned.wording.sources
+        sources = [list(known[number - 1]) for number in step.picked[at:]]
         if step.cursor:
             _MOVE[str(sources[0][0])](sources[0], step.cursor)
         access = self.planned.accesses[step.way - 1]
         wanted = "keys" if step.keys_only else self.wanted
-        return self.step(self._way(access, sources, self._walked(access)), missing, wanted)
+        said = self._way(access, sources, self._walked(access))
+        found = yield from self.step(said, missing, wanted)
+        return attrs.evolve(found, way=step.way)  # the script was given this one alone, its first
 
     def chunk(self, way: int, keys: list[KeyBytes]) -> Flow[Step]:
         """These keys, judged."""

@@ -11,8 +11,11 @@ The key of an entity is in the name of its Redis key, so the hash does not repea
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import operator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from itertools import takewhile
+from typing import NamedTuple
 
 from redmapper.mapping.columns import Record
 from redmapper.mapping.mapped import KeyBytes, MappedClass
@@ -29,35 +32,29 @@ def _following(name: bytes) -> tuple[bytes, ...]:
     return tuple([b"%b:%d" % (name, number) for number in range(1, MOST // PIECE + 1)])
 
 
-def _pieces(name: bytes, value: bytes) -> list[tuple[bytes, bytes]]:
-    """The pieces of a value that is cut."""
-    pieces = [(name, value[:PIECE])]
-    start = PIECE
+def _put(fields: FieldChanges, name: bytes, value: bytes) -> None:
+    """Put a value in pieces."""
+    fields[name] = value[:PIECE]
+    start, size = PIECE, len(value)
     for following in _following(name):
-        if start >= len(value):
+        if start >= size:
             break
-        pieces.append((following, value[start : start + PIECE]))
+        fields[following] = value[start : start + PIECE]
         start += PIECE
-    return pieces
 
 
 def cut(changes: FieldChanges, base: Record | None = None) -> FieldChanges:
     """Changes of a record as those of its hash, `base` being what stands there."""
-    base = base or {}
+    fields = changes
+    if base:
+        long = [name for name in changes if PIECE < len(base.get(name, b"")) <= MOST]
+        for name in long:
+            fields = {**fields, **dict.fromkeys(_following(name)[: (len(base[name]) - 1) // PIECE])}
     for name, value in changes.items():
-        if (value is not None and len(value) > PIECE) or len(base.get(name, b"")) > PIECE:
-            return _cut(changes, base)
-    return changes
-
-
-def _cut(changes: FieldChanges, base: Record) -> FieldChanges:
-    fields = dict(changes)
-    for name, value in changes.items():
-        before = base.get(name)
-        if before is not None and PIECE < len(before) <= MOST:
-            fields |= dict.fromkeys(_following(name)[: (len(before) - 1) // PIECE])
         if value is not None and PIECE < len(value) <= MOST:
-            fields |= _pieces(name, value)
+            if fields is changes:
+                fields = changes.copy()
+            _put(fields, name, value)
     return fields
 
 
@@ -68,7 +65,7 @@ def cut_check(
 
     Those that the mapper does not know are as they stand: nobody has joined their pieces.
     """
-    known = {name for name, _ in _cuttable(mapped)}
+    known = frozenset(_cuttable(mapped))
     return [
         part
         for name, value in fields
@@ -81,9 +78,10 @@ def cut_field(name: bytes, value: bytes | None) -> Iterator[tuple[bytes, bytes |
     if value is None or not PIECE <= len(value) <= MOST:
         yield name, value
         return
-    pieces = _pieces(name, value)
-    yield from pieces
-    if len(pieces[-1][1]) == PIECE:
+    pieces: FieldChanges = {}
+    _put(pieces, name, value)
+    yield from pieces.items()
+    if len(value) % PIECE == 0:
         yield _following(name)[len(pieces) - 1], None
 
 
@@ -95,32 +93,75 @@ def joined(reply: Reply, mapped: MappedClass, key: KeyBytes) -> Record | None:
     if not reply:
         return None
     if isinstance(reply, dict):
-        record: Record = reply
-    else:
-        each = iter(reply)
-        record = dict(zip(each, each))  # noqa: B905 - pairs, and this runs once an entity
-    for name, following in _cuttable(mapped):
-        if following in record:
-            _join(record, name)
+        reply = [word for pair in reply.items() for word in pair]
+    shapes = _shapes(mapped)
+    names = tuple(reply[::2])
+    shape = shapes.get(names)
+    if shape is None:
+        shape = _shape(names, mapped)
+        if len(shapes) < MOST_SHAPES:
+            shapes[names] = shape
+    record = dict(zip(shape.names, shape.values(reply)))  # noqa: B905 - this runs once an entity
+    for name, pieces in shape.cut:
+        _join(record, name, pieces, reply)
     record[mapped.key.stored] = key
     return record
 
 
+MOST_SHAPES = 1_000
+"""Orders of fields that a mapper's records are remembered to come in."""
+
+
+class Shape(NamedTuple):
+    """What records have in common whose hashes have the same fields in the same order.
+
+    `names` are the fields of the record, `values` takes them out of a reply. Of each that stands in
+    pieces `cut` has the name, and those of the pieces after the first with where they stand.
+    """
+
+    names: tuple[bytes, ...]
+    values: Callable[[list[bytes]], tuple[bytes, ...]]
+    cut: tuple[tuple[bytes, tuple[tuple[bytes, int], ...]], ...]
+
+
+def _shape(names: tuple[bytes, ...], mapped: MappedClass) -> Shape:
+    places = {name: 2 * position + 1 for position, name in enumerate(names)}
+    cut: list[tuple[bytes, tuple[tuple[bytes, int], ...]]] = []
+    for name in _cuttable(mapped):
+        if name in places:
+            following = takewhile(places.__contains__, _following(name))
+            pieces = tuple([(each, places.pop(each)) for each in tuple(following)])
+            if pieces:
+                cut.append((name, pieces))
+    # With one position `itemgetter` would answer the value itself, so the first is taken twice.
+    values = operator.itemgetter(*places.values(), 1)
+    return Shape(tuple(places), values, tuple(cut))
+
+
 @lru_cache(maxsize=1024)
-def _cuttable(mapped: MappedClass) -> tuple[tuple[bytes, bytes], ...]:
-    """The fields that may stand in pieces, and what the second pieces are called."""
+def _shapes(_: MappedClass) -> dict[tuple[bytes, ...], Shape]:
+    """The shapes of a mapper's records that have been seen."""
+    return {}
+
+
+@lru_cache(maxsize=1024)
+def _cuttable(mapped: MappedClass) -> tuple[bytes, ...]:
+    """The fields that may stand in pieces."""
     long = [column for column in mapped.every_column if not column.kind.short]
-    names = [name for column in long for name in column.names]
-    return tuple((name, _following(name)[0]) for name in names)
+    return tuple([name for column in long for name in column.names])
 
 
-def _join(record: Record, name: bytes) -> None:
-    """Put the pieces of a value together in place of the first."""
-    value = record.get(name)
-    if value is None:
-        return
-    for count, following in enumerate(_following(name), start=1):
-        if len(value) != count * PIECE or following not in record:
-            break
-        value += record.pop(following)
+def _join(
+    record: Record, name: bytes, pieces: tuple[tuple[bytes, int], ...], reply: list[bytes]
+) -> None:
+    """Put the pieces of a value together in place of the first.
+
+    Behind a piece that is not full there are no others; what stands there is a field by itself.
+    """
+    value = record[name]
+    for count, (following, place) in enumerate(pieces, start=1):
+        if len(value) == count * PIECE:
+            value += reply[place]
+        else:
+            record[following] = reply[place]
     record[name] = value

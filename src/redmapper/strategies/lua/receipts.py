@@ -13,13 +13,13 @@ lane's name begins with a digest of its partition, so that no other partition an
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
 import attrs
 
+from redmapper import forks
 from redmapper.work.tokens import Tokens, letters
 
 LANE_MINUTES = 60
@@ -69,7 +69,7 @@ class Lanes:
         default=attrs.Factory(lambda lanes: Tokens(lanes.random), takes_self=True)
     )
     free: deque[Lane] = attrs.field(factory=deque)
-    process: int = attrs.field(factory=os.getpid)
+    process: int = attrs.field(factory=forks.process)
 
     def take(self) -> tuple[Lane, str]:
         """A lane that no commit is in, and the id of a unit about to go through it, as text."""
@@ -83,7 +83,7 @@ class Lanes:
 
     def give_back(self, lane: Lane) -> None:
         """After a known outcome. A lane whose commit's outcome is unknown stays out: parked."""
-        if self.process == os.getpid():
+        if self.process == forks.process():
             self.free.append(lane)
 
     def drain(self) -> list[str]:
@@ -94,5 +94,5 @@ class Lanes:
         return names
 
     def _leave_parents_lanes(self) -> None:
-        if self.process != os.getpid():
-            self.free, self.process = deque(), os.getpid()
+        if self.process != forks.process():
+            self.free, self.process = deque(), forks.process()

@@ -126,34 +126,36 @@ class BoundLua:
 
     def commit(self, plan: FlushPlan) -> Flow[tuple[Refusal, ...]]:
         """One call of a script; a second one where the partition has forgotten its schema."""
-        violations, called = yield from self._attempt(plan)
-        if not violations:
-            return ()
-        if any(each[0] == b"unknown schema" for each in violations):
+        while True:
+            lane, unit_id = self.lanes.take()
+            called = self._compile(plan, self.keyspace.lane(lane.name))
+            reply = yield from self._carry(lane, unit_id, called)
+            if reply[0] == b"applied":
+                self.known.update(called.mappers)
+                lane.written = True
+                self.lanes.give_back(lane)
+                return ()
+            if reply[0] == b"superseded":
+                message = f"commit {unit_id} was given up by store.outcome(); nothing was written"
+                raise StoreError(message)
+            self.lanes.give_back(lane)
+            if reply[1][0] != b"unknown schema":
+                return self._refusals(called, reply[1:])
             self.known.clear()
-            violations, called = yield from self._attempt(plan)
+
+    def _refusals(self, called: CommitCall, violations: list[Reply]) -> tuple[Refusal, ...]:
         for kind, *position in violations:
             if kind == b"schema":
                 raise schema_mismatch(called.mappers[position[0] - 1])
         return refusals_of(called, violations, self.places)
 
-    def _attempt(self, plan: FlushPlan) -> Flow[tuple[list[Reply], CommitCall]]:
-        lane, unit_id = self.lanes.take()
-        called = self._compile(plan, self.keyspace.lane(lane.name))
-        reply = yield from self._carry(lane, unit_id, called)
-        if reply[0] == b"superseded":
-            message = f"commit {unit_id} was given up by store.outcome(); nothing was written"
-            raise StoreError(message)
-        if reply[0] == b"applied":
-            self.known.update(called.mappers)
-            lane.written = True
-        self.lanes.give_back(lane)
-        return reply[1:], called
-
     def _compile(self, plan: FlushPlan, lane: bytes) -> CommitCall:
+        if len(plan.writes) == 1 and plan.writes[0].mapped in self.known:
+            one = compile_one(plan, self.places, lane)
+            if one is not None:
+                return one
         new = frozenset([write.mapped for write in plan.writes]) - self.known
-        one = None if new else compile_one(plan, self.places, lane)
-        return one or compile_plan(plan, self.places, lane, new)
+        return compile_plan(plan, self.places, lane, new)
 
     def _carry(self, lane: Lane, unit_id: str, called: CommitCall) -> Flow[Reply]:
         """Send the call. Where no outcome is learned, the lane stays parked for `outcome`."""
@@ -162,7 +164,8 @@ class BoundLua:
             self.lanes.give_back(lane)
             message = (
                 f"this unit writes {len(called.plan.writes)} entities in {len(command.words)} "
-                f"words, and a server takes {MOST_WORDS} at once; commit in parts"
+                f"words, and a server takes {MOST_WORDS} at once; commit in parts, or use "
+                "store.bulk with a smaller chunk"
             )
             raise UnitTooLarge(message)
         hidden = partial(secrets, called.plan, self.places)

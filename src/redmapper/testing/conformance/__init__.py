@@ -40,6 +40,7 @@ except ImportError as missing:
 
 ROOMS = (
     "asking",
+    "bulk",
     "committing",
     "conflicts",
     "events",
@@ -67,6 +68,10 @@ from redmapper.testing.conformance.asking import (
     TestKeysAndValues,
     TestPages,
     TestValuesWithoutPlace,
+)
+from redmapper.testing.conformance.bulk import (
+    TestBulk,
+    TestStream,
 )
 from redmapper.testing.conformance.committing import (
     TestCommit,
@@ -171,6 +176,7 @@ from redmapper.testing.conformance.values import (
 __all__ = [
     "OpenStore",
     "TestAdd",
+    "TestBulk",
     "TestChanges",
     "TestCommit",
     "TestComposites",
@@ -222,6 +228,7 @@ __all__ = [
     "TestSizes",
     "TestStates",
     "TestStores",
+    "TestStream",
     "TestTaken",
     "TestTexts",
     "TestTransact",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar, cast
 
+from redmapper.faces.aio.bulk import AsyncBulk
 from redmapper.faces.aio.query import AsyncQuery
 from redmapper.faces.aio.store import AsyncStore
 from redmapper.faces.aio.unit import AsyncUnitOfWork
@@ -106,8 +107,19 @@ class Blocking:
         return call
 
     def _adapted(self, answer: Any) -> Any:  # noqa: ANN401 - any verb
-        adapted = isinstance(answer, (AsyncStore, AsyncUnitOfWork, AsyncQuery))
+        if isinstance(answer, AsyncIterator):
+            return self._stepped(answer)
+        adapted = isinstance(answer, (AsyncStore, AsyncUnitOfWork, AsyncQuery, AsyncBulk))
         return Blocking(answer, self._loop) if adapted else answer
+
+    def _stepped(self, rows: AsyncIterator[Any]) -> Iterator[Any]:
+        """The rows, each asked for when it is wanted."""
+
+        async def step() -> Any:  # noqa: ANN401 - a row
+            return await anext(rows, self)
+
+        while (row := self._loop.run(step())) is not self:
+            yield row
 
     def transact(self, work: Callable[[Any], Result], **options: Any) -> Result:  # noqa: ANN401 - options of a store
         """As `Store.transact`; `work` runs in a thread, where it may wait for the loop."""

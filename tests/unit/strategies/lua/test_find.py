@@ -322,6 +322,30 @@ def test_a_walk_goes_on_where_it_stopped():
     assert [3, 1, 1] == arguments[5:8]
 
 
+def test_a_walk_of_the_second_way_stays_on_it():
+    """The script numbers the ways it is given, and further steps are given one alone."""
+    selection = selected(Users.age > 1, limit=3)  # the range of by_age, or the listing in order
+    driven = drive(
+        FINDER.find(selection),
+        [
+            _by_the_second_way(answer(row(1), source=2, cursor=b"\x811")),
+            answer(row(2), source=2, cursor=b"\x812", picked=2),
+            answer(row(3)),
+        ],
+    )
+    assert [b"1", b"2", b"3"] == keys_of(driven.result)
+    second, third = (words(batch)[1] for batch in driven.batches[1:])
+    for cursor, arguments in ((b"\x811", second), (b"\x812", third)):
+        way = [1, 1, 1, 0, "any", 1, "sorted", 2, 2, b"(" + cursor, b"+", 0, 0, 0]
+        assert ends_with(way, arguments)
+
+
+def _by_the_second_way(replies: list[Any]) -> list[Any]:
+    """The same answer, of another way and its only source."""
+    replies[0][1], replies[0][6] = 2, [2]
+    return replies
+
+
 def test_a_backward_walk_goes_on_below():
     """The member that came last is left out."""
     selection = selected(Users.age > 1, order=(Users.age.desc(),))
