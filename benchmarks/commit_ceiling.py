@@ -19,10 +19,10 @@ from typing import Any
 
 import redis
 
-import redmapper.faces.sync.runner as runner
 from bench import all_servers, table
 from contestants import handwritten, redmapper_lua
 from redmapper.faces.exchange import packed
+from redmapper.faces.sync import runner
 from redmapper.wire import Batch
 from servers import Server, running
 from worker.people import people
@@ -118,9 +118,8 @@ def rounds_of(
         mine = redmapper_lua.connect(server.url)
         for _ in range(ROUNDS):
             client.flushall()
-            by_hand = {
-                name: timed(work) for name, work in workloads(handwritten.connect(server.url)).items()
-            }
+            theirs = workloads(handwritten.connect(server.url))
+            by_hand = {name: timed(work) for name, work in theirs.items()}
             client.flushall()
             play(client, begin)
             by_me, sent = {}, {}

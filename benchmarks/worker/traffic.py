@@ -6,7 +6,9 @@ counted at the sockets, below any client, so that whatever a contestant is made 
 
 from __future__ import annotations
 
+import os
 import socket
+import stat
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -62,9 +64,12 @@ def counted() -> Iterator[Traffic]:
         setattr(socket.socket, name, _counting_send(name, traffic))
     for name in RECEIVES:
         setattr(socket.socket, name, _counting_receive(name, traffic))
+    write = os.write
+    os.write = _counting_write(traffic)
     try:
         yield traffic
     finally:
+        os.write = write
         for name in (*SENDS, *RECEIVES):
             delattr(socket.socket, name)  # the methods of the class it is made of show again
 
@@ -78,6 +83,19 @@ def _counting_send(name: str, traffic: Traffic) -> Callable[..., Any]:
         return done
 
     return send
+
+
+def _counting_write(traffic: Traffic) -> Callable[[int, Any], int]:
+    """What is written past Python's sockets."""
+    original = os.write
+
+    def write(number: int, data: Any) -> int:
+        done = original(number, data)
+        if stat.S_ISSOCK(os.fstat(number).st_mode):
+            traffic.send(number, bytes(data)[:done])
+        return done
+
+    return write
 
 
 def _counting_receive(name: str, traffic: Traffic) -> Callable[..., Any]:

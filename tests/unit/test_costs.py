@@ -139,12 +139,12 @@ def test_a_load(store: Store):
         unit.__enter__()
         return lambda: unit.get_many(User, list(range(count)))
 
-    assert 16 >= each(prepare)
+    assert 14 >= each(prepare)
 
 
 def test_a_load_without_a_unit(store: Store):
     """Decoded."""
-    assert 13 >= each(lambda count: lambda: store.get_many(User, list(range(count))))
+    assert 11 >= each(lambda count: lambda: store.get_many(User, list(range(count))))
 
 
 def test_a_comparison(store: Store):
@@ -156,7 +156,7 @@ def test_a_comparison(store: Store):
         unit.get_many(User, list(range(count)))
         return unit.commit
 
-    assert 4 >= each(prepare)
+    assert 1 >= each(prepare)
 
 
 def test_a_change(store: Store):
@@ -169,7 +169,7 @@ def test_a_change(store: Store):
             found.age = 91
         return unit.commit
 
-    assert 25 >= each(prepare)
+    assert 24 >= each(prepare)
 
 
 def test_an_insert(store: Store):
@@ -181,7 +181,7 @@ def test_an_insert(store: Store):
         unit.add_all([user(number) for number in range(count)])
         return unit.commit
 
-    assert 47 >= each(prepare)
+    assert 37 >= each(prepare)
 
 
 def test_a_commit_of_one(store: Store):
@@ -191,7 +191,7 @@ def test_a_commit_of_one(store: Store):
         with store.unit() as unit:
             unit.add(user(1))
 
-    assert 149 >= calls(work)
+    assert 115 >= calls(work)
 
 
 def two_conditions(store: Store, low: int) -> Any:

@@ -17,11 +17,12 @@ def carry(batch: Batch, expected: Types) -> Flow[list[Reply]]:
     try:
         return (yield batch)
     except ForeignType:
-        yield from _name(batch, expected())
+        yield from name_foreign(batch, expected())
         raise
 
 
-def _name(batch: Batch, expected: Mapping[bytes, str]) -> Flow[None]:
+def name_foreign(batch: Batch, expected: Mapping[bytes, str]) -> Flow[None]:
+    """Raise ForeignType for the keys of a batch that have another type than `expected`."""
     commands = tuple(Command(("TYPE", key)) for key in expected)
     replies = yield Batch("types", batch.home, commands, batch.hidden)
     found = [

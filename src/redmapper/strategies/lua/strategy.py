@@ -7,7 +7,7 @@ from functools import partial
 
 import attrs
 
-from redmapper.errors import CommitUnknown, ConnectionLost, StoreError, UnitTooLarge
+from redmapper.errors import CommitUnknown, ConnectionLost, ForeignType, StoreError, UnitTooLarge
 from redmapper.mapping.columns import Record
 from redmapper.mapping.mapped import MappedClass, MappedIndex
 from redmapper.mapping.registry import MapperRegistry
@@ -18,7 +18,7 @@ from redmapper.strategies.lua.commit import compile_plan
 from redmapper.strategies.lua.commit_one import compile_one
 from redmapper.strategies.lua.entries import SERVED, Places
 from redmapper.strategies.lua.find import Finder
-from redmapper.strategies.lua.foreign import carry
+from redmapper.strategies.lua.foreign import carry, name_foreign
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.layout import joined
 from redmapper.strategies.lua.receipts import LANE_MINUTES, Lane, Lanes, UnitId, place_digest
@@ -129,7 +129,12 @@ class BoundLua:
         while True:
             lane, unit_id = self.lanes.take()
             called = self._compile(plan, self.keyspace.lane(lane.name))
-            reply = yield from self._carry(lane, unit_id, called)
+            batch = self._batch(lane, unit_id, called)
+            try:
+                (reply,) = yield batch
+            except StoreError as error:
+                yield from self._not_carried(error, lane, unit_id, called, batch)
+                raise
             if reply[0] == b"applied":
                 self.known.update(called.mappers)
                 lane.written = True
@@ -143,12 +148,6 @@ class BoundLua:
                 return self._refusals(called, reply[1:])
             self.known.clear()
 
-    def _refusals(self, called: CommitCall, violations: list[Reply]) -> tuple[Refusal, ...]:
-        for kind, *position in violations:
-            if kind == b"schema":
-                raise schema_mismatch(called.mappers[position[0] - 1])
-        return refusals_of(called, violations, self.places)
-
     def _compile(self, plan: FlushPlan, lane: bytes) -> CommitCall:
         if len(plan.writes) == 1 and plan.writes[0].mapped in self.known:
             one = compile_one(plan, self.places, lane)
@@ -157,8 +156,8 @@ class BoundLua:
         new = frozenset([write.mapped for write in plan.writes]) - self.known
         return compile_plan(plan, self.places, lane, new)
 
-    def _carry(self, lane: Lane, unit_id: str, called: CommitCall) -> Flow[Reply]:
-        """Send the call. Where no outcome is learned, the lane stays parked for `outcome`."""
+    def _batch(self, lane: Lane, unit_id: str, called: CommitCall) -> Batch:
+        """The call as it is sent; UnitTooLarge where a server would not take it."""
         command = call(called.script, called.keys, [lane.number, unit_id, *called.arguments])
         if len(command.words) > MOST_WORDS:
             self.lanes.give_back(lane)
@@ -169,22 +168,27 @@ class BoundLua:
             )
             raise UnitTooLarge(message)
         hidden = partial(secrets, called.plan, self.places)
-        batch = Batch("commit", self.keyspace.schema, (command,), hidden, receipted=True)
-        try:
-            (reply,) = yield from carry(batch, called.types)
-        except ConnectionLost as lost:
-            if not lost.sent:
-                self.lanes.give_back(lane)
-                raise
+        return Batch("commit", self.keyspace.schema, (command,), hidden, receipted=True)
+
+    def _not_carried(
+        self, error: StoreError, lane: Lane, unit_id: str, called: CommitCall, batch: Batch
+    ) -> Flow[None]:
+        """Where no outcome was learned, the lane stays parked for `outcome`."""
+        if isinstance(error, ConnectionLost) and error.sent:
             message = (
-                f"the link was lost while commit {unit_id} was under way ({lost}); "
+                f"the link was lost while commit {unit_id} was under way ({error}); "
                 f"ask store.outcome({unit_id!r}) whether it was applied"
             )
-            raise CommitUnknown(message, unit_id=unit_id) from lost
-        except StoreError:
-            self.lanes.give_back(lane)
-            raise
-        return reply
+            raise CommitUnknown(message, unit_id=unit_id) from error
+        self.lanes.give_back(lane)
+        if isinstance(error, ForeignType):
+            yield from name_foreign(batch, called.types())
+
+    def _refusals(self, called: CommitCall, violations: list[Reply]) -> tuple[Refusal, ...]:
+        for kind, *position in violations:
+            if kind == b"schema":
+                raise schema_mismatch(called.mappers[position[0] - 1])
+        return refusals_of(called, violations, self.places)
 
     def outcome(self, unit_id: str) -> Flow[str]:
         """What became of a commit that raised CommitUnknown, for an hour afterwards."""
