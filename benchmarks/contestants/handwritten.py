@@ -117,10 +117,7 @@ class Users:
     def newest(self, city: str, low: int, high: int, limit: int) -> list[User | None]:
         """Users of a city with an age between, the newest of them, latest first."""
         pipe = self.client.pipeline()
-        _aged_in_city(pipe, city, low, high)
-        pipe.zinterstore("temporary", {"temporary": 0, "created": 1})
-        pipe.zrevrange("temporary", 0, limit - 1)
-        pipe.delete("temporary")
+        queue_newest(pipe, city, low, high, limit)
         return self.get_many(map(int, pipe.execute()[-2]))
 
     def count(self, city: str, low: int, high: int) -> int:
@@ -155,6 +152,14 @@ def queue_insert(pipe: Any, user: User) -> None:
     pipe.sadd(f"city:{user.city}", key)
     pipe.zadd("age", {key: user.age})
     pipe.zadd("created", {key: user.created.timestamp()})
+
+
+def queue_newest(pipe: Any, city: str, low: int, high: int, limit: int) -> None:
+    """Put the commands of `newest` into a pipeline; the last but one answers the keys."""
+    _aged_in_city(pipe, city, low, high)
+    pipe.zinterstore("temporary", {"temporary": 0, "created": 1})
+    pipe.zrevrange("temporary", 0, limit - 1)
+    pipe.delete("temporary")
 
 
 def _unindex(pipe: Any, user: User) -> None:

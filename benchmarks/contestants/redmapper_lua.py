@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from datetime import datetime
+from typing import Any
 
 import attrs
 
@@ -66,6 +67,8 @@ class LoadedMany:
 
 class Contestant:
     """What the workloads ask for."""
+
+    USERS: type[Any] = Users
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -148,20 +151,22 @@ class Contestant:
 
     def by_email(self, email: str) -> User | None:
         """W7."""
-        return self.store.get_by(Users.by_email, email)
+        return self.store.get_by(self.USERS.by_email, email)
 
     def in_city(self, city: str) -> list[User]:
         """W5."""
-        return self.store.query(User).where(Users.city == city).all()
+        return self.store.query(User).where(self.USERS.city == city).all()
 
     def newest(self, city: str, low: int, high: int, limit: int) -> list[User]:
         """W6."""
-        query = self.store.query(User).where(Users.city == city, Users.age.between(low, high))
-        return query.order_by(Users.created.desc()).limit(limit).all()
+        users = self.USERS
+        query = self.store.query(User).where(users.city == city, users.age.between(low, high))
+        return query.order_by(users.created.desc()).limit(limit).all()
 
     def count(self, city: str, low: int, high: int) -> int:
         """W10."""
-        query = self.store.query(User).where(Users.city == city, Users.age.between(low, high))
+        users = self.USERS
+        query = self.store.query(User).where(users.city == city, users.age.between(low, high))
         return query.count()
 
 

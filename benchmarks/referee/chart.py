@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from referee.figures import Figures
+from referee.growth import CHARTED as GROWING
 from referee.growth import SIZES
-from referee.growth import WORKLOADS as GROWING
 from referee.page import Run, ordered, title_of
 from referee.team import CONTESTANTS
 

@@ -17,11 +17,10 @@ from referee.growth import WORKLOADS as GROWING
 from referee.machine import Machine
 from referee.memory import A_NAME, Stored
 from referee.tables import NOTHING, count, ratio, short, table, text_table
-from referee.team import CONTESTANTS, reference
+from referee.team import CONTESTANTS, ours, reference
 from worker.workloads import WORKLOADS
 
 TEXT = Path(__file__).with_suffix(".md")
-OURS = {"W": "redmapper_lua", "A": "redmapper_async"}
 BYTES_TO_REACH = 800
 
 COMPARED = [
@@ -97,18 +96,18 @@ def tasks(figures: Figures) -> str:
 
 def compared(figures: Figures, workload: str) -> list[str]:
     """A row of redmapper beside the hand-written client."""
-    ours, target = OURS[workload[0]], WORKLOADS[workload].target
-    found = figures.ratio(workload, ours)
-    rounds = figures.ratios(workload, ours)
+    name, target = ours(workload), WORKLOADS[workload].target
+    found = figures.ratio(workload, name)
+    rounds = figures.ratios(workload, name)
     return [
         title_of(workload),
         ratio(target),
         ratio(found),
         f"{rounds[0]:.2f} to {rounds[-1]:.2f}" if rounds else NOTHING,
         reached(found, target),
-        ratio(figures.saved(workload, ours)),
+        ratio(figures.saved(workload, name)),
         spent(figures, workload, reference(workload)),
-        spent(figures, workload, ours),
+        spent(figures, workload, name),
     ]
 
 
@@ -203,8 +202,7 @@ def bytes_each(stored: Stored | None) -> str:
 
 def growth(grown: Grown) -> str:
     """Microseconds by size."""
-    names = ("handwritten", "redmapper_lua")
-    columns = [(workload, name) for workload in GROWING for name in names]
+    columns = [(each, name) for each in GROWING for name in (reference(each), ours(each))]
     rows = [
         [f"{size:,}", *(short(grown.sizes[size].elapsed(*each)) for each in columns)]
         for size in SIZES
@@ -269,7 +267,7 @@ def on_one_thread(machine: Machine) -> list[str]:
 
 def ours_to_theirs(figures: Figures, workload: str) -> float | None:
     """Redmapper's ratio."""
-    return figures.ratio(workload, OURS[workload[0]])
+    return figures.ratio(workload, ours(workload))
 
 
 def noise(figures: Figures) -> float:
@@ -277,7 +275,7 @@ def noise(figures: Figures) -> float:
     ranges = [
         max(rounds[-1] / middle - 1, 1 - rounds[0] / middle)
         for workload in figures.workloads()
-        if (rounds := figures.ratios(workload, OURS[workload[0]]))
+        if (rounds := figures.ratios(workload, ours(workload)))
         and (middle := ours_to_theirs(figures, workload))
     ]
     return statistics.median(ranges) if ranges else 0.0

@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 
 from referee.place import BENCHMARKS, PEERS, search_options
+from worker.workloads import WORKLOADS
 
 STORED = 100_000
 """Entities in the measurement of memory."""
@@ -34,6 +35,8 @@ class Contestant:
         server: needs one at all.
         tasks: is there for the workloads of the async face alone.
         stored: entities in the measurement of memory; None: not measured.
+        single, composite: takes part in the workloads for mappers with the five indexes that all
+            have, and in those for mappers with further ones.
     """
 
     name: str
@@ -43,6 +46,8 @@ class Contestant:
     server: bool = True
     tasks: bool = False
     stored: int | None = None
+    single: bool = True
+    composite: bool = False
 
     @property
     def peer(self) -> bool:
@@ -66,7 +71,8 @@ class Contestant:
 
     def competes_in(self, workload: str) -> bool:
         """Whether it is there for this workload."""
-        return self.tasks == workload.startswith("A")
+        able = self.composite if WORKLOADS[workload].composite else self.single
+        return able and self.tasks == workload.startswith("A")
 
 
 # Peers are slow to load. With a quarter of the entities the server's hash
@@ -74,9 +80,10 @@ class Contestant:
 CONTESTANTS = {
     each.name: each
     for each in (
-        Contestant("handwritten", "hand-written", stored=STORED),
-        Contestant("handwritten_lua", "hand-written Lua"),
+        Contestant("handwritten", "hand-written", stored=STORED, composite=True),
+        Contestant("handwritten_lua", "hand-written Lua", composite=True),
         Contestant("redmapper_lua", "redmapper", stored=STORED),
+        Contestant("redmapper_composite", "redmapper, 7 indexes", single=False, composite=True),
         Contestant("redmapper_memory", "redmapper in memory", server=False),
         Contestant("peer_rom", "rom", "rom", stored=STORED // 4),
         Contestant("peer_redis_om", "redis-om", "redis-om", search=True, stored=STORED // 4),
@@ -90,6 +97,13 @@ CONTESTANTS = {
 def reference(workload: str) -> str:
     """The contestant that a workload's ratios are to."""
     return "handwritten_async" if workload.startswith("A") else "handwritten"
+
+
+def ours(workload: str) -> str:
+    """Which of ours is held against it."""
+    if workload.startswith("A"):
+        return "redmapper_async"
+    return "redmapper_composite" if WORKLOADS[workload].composite else "redmapper_lua"
 
 
 @attrs.define

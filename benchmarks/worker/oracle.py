@@ -147,6 +147,8 @@ class Transcript:
         ask = self.contestant.newest
         return [self.rows(ask(each.city, *CITY_AGES, NEWEST)) for each in self.known]
 
+    w6c = w6
+
     def w7(self) -> object:
         """Some that are there."""
         return [self.row(self.contestant.by_email(each.email)) for each in self.known]
@@ -154,6 +156,8 @@ class Transcript:
     def w10(self) -> object:
         """Numbers."""
         return [self.contestant.count(each.city, *CITY_AGES) for each in self.known]
+
+    w10c = w10
 
     # --- writing: each takes back what it did -------------------------------------------------
 
@@ -163,6 +167,14 @@ class Transcript:
             return self.w3()
         get = self.contestant.get_async
         return [self.row(self.bench.loop.run(get(each.id))) for each in self.known]
+
+    def a6(self) -> object:
+        """As w6."""
+        if not hasattr(self.contestant, "newest_async"):
+            return self.w6()
+        ask = self.contestant.newest_async
+        answers = [self.bench.loop.run(ask(each.city, *CITY_AGES, NEWEST)) for each in self.known]
+        return [*map(self.rows, answers)]
 
     def a1(self) -> object:
         """As w1."""

@@ -160,6 +160,12 @@ def count_in_a_city(bench: Bench, _: int) -> Task:
     return Task(bench.contestant.count, cycle([(city, *CITY_AGES) for city in cities()]))
 
 
+def tasks_newest(bench: Bench, _: int) -> Task:
+    """As `newest_of_a_city`, by many tasks."""
+    asked = [(city, *CITY_AGES, NEWEST) for city in cities()]
+    return Task(bench.contestant.newest_async, cycle(asked), tasks=TASKS)
+
+
 def cities() -> list[str]:
     """All cities."""
     return [f"city{number}" for number in range(CITIES)]
@@ -221,6 +227,7 @@ class Workload:
         target: what redmapper with Lua, or its async face, is to reach, as a ratio to hand-written.
         per: what times are given for: so many entities.
         empty: begins with nothing stored.
+        composite: the same as another, for mappers that have an index over just these fields.
     """
 
     title: str
@@ -229,6 +236,7 @@ class Workload:
     target: float | None = None
     per: int = 1
     empty: bool = False
+    composite: bool = False
 
 
 WORKLOADS = {
@@ -238,14 +246,21 @@ WORKLOADS = {
     "W4u": Workload(
         "the same, in a unit", "get_many_in_unit", get_batch("get_many_in_unit"), per=BATCH
     ),
-    "W5": Workload("all 100 of a city", "in_city", all_of_a_city),
-    "W6": Workload("age between and city ==, newest 20", "newest", newest_of_a_city),
+    "W5": Workload("all 100 of a city", "in_city", all_of_a_city, 1.5),
+    "W6": Workload("age between and city ==, newest 20", "newest", newest_of_a_city, 1.7),
+    "W6c": Workload(
+        "the same, with an index by city and time", "newest", newest_of_a_city, 2.5, composite=True
+    ),
     "W7": Workload("get by unique email", "by_email", get_by_email, 1.4),
     "W8i": Workload("change an indexed field of a loaded one", "set_age", change_age, 1.0),
     "W8n": Workload("change a field without an index", "set_score", change_score, 0.95),
-    "W10": Workload("count of a two-condition filter", "count", count_in_a_city),
+    "W10": Workload("count of a two-condition filter", "count", count_in_a_city, 1.3),
+    "W10c": Workload(
+        "the same, with an index by city and age", "count", count_in_a_city, 1.3, composite=True
+    ),
     "W11": Workload("commit 1,000 loaded and changed", "set_ages", change_batch, 2.0, BATCH),
     "A3": Workload("get one by key, 100 tasks", "get_async", tasks_get, 1.5),
+    "A6": Workload("as W6, 100 tasks", "newest_async", tasks_newest, 1.5),
     "W9": Workload("delete a loaded one", "delete", delete_one, 1.3),
     "W1": Workload("insert one, one commit", "insert", insert_one, 1.0),
     "A1": Workload("insert one, 100 tasks", "insert_async", tasks_insert, 1.5),

@@ -64,6 +64,18 @@ def stored(number: int) -> list[bytes]:
     return [word for pair in record.items() for word in pair]
 
 
+def found(words: tuple[Any, ...]) -> list[Any]:
+    """What the script answers: as many rows as are wanted."""
+    at = 3 + words[2]
+    wanted, rows = words[at + 4], max(words[at + 5], 0)
+    if wanted == "count":
+        return [b"count", 1, rows, 0, 0, b"", [1], rows, []]
+    keys = [b"%d" % number for number in range(rows)]
+    whole = [MAPPED.encode_fields(user(number), None) for number in range(rows)]
+    records = [[each.get(name) for name in MAPPED.loaded] for each in whole]
+    return [wanted.encode(), 1, rows, 0, 0, b"", [1], keys, records]
+
+
 class Answering:
     """Runs flows with the replies that a server would give, and packs what is sent."""
 
@@ -79,9 +91,11 @@ class Answering:
 
     @staticmethod
     def replies(batch: Batch) -> list[Any]:
-        """Of reads and of commits."""
+        """Of reads, of commits, and of queries: as many rows as are wanted."""
         if batch.verb == "commit":
             return [[b"applied"]]
+        if batch.verb == "find":
+            return [found(batch.commands[0].words)]
         return [stored(int(command.words[1].rpartition(b":")[2])) for command in batch.commands]
 
 
@@ -178,3 +192,30 @@ def test_a_commit_of_one(store: Store):
             unit.add(user(1))
 
     assert 115 >= calls(work)
+
+
+def two_conditions(store: Store, low: int) -> Any:
+    """A query with literals of its own."""
+    return store.query(User).where(Users.city == "c", Users.age.between(low, low + 9))
+
+
+def test_a_query_of_a_known_shape(store: Store):
+    """Said, and its answer read: one row, and a number. Planned anew it takes twice that."""
+
+    def newest() -> None:
+        two_conditions(store, 2).order_by(Users.created.desc()).limit(1).all()
+
+    newest()
+    two_conditions(store, 1).count()
+    assert 165 >= calls(newest)
+    assert 130 >= calls(lambda: two_conditions(store, 2).count())
+
+
+def test_a_row_of_a_query(store: Store):
+    """Decoded: an object of nobody."""
+
+    def prepare(count: int) -> Callable[[], object]:
+        return two_conditions(store, 1).order_by(Users.created.desc()).limit(count).all
+
+    prepare(1)()
+    assert 7.1 >= each(prepare)

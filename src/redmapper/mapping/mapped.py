@@ -141,6 +141,13 @@ class MappedClass:
         )
 
     @cached_property
+    def loaded(self) -> tuple[bytes, ...]:
+        """The stored fields that an object is made of, the version where there are none."""
+        held = [attribute.column.stored for attribute in self.attributes]
+        marks = [b"!" + each.column.stored for each in self.attributes if not each.none_is_absent]
+        return (*held, *marks) or (VERSION,)
+
+    @cached_property
     def uniques(self) -> tuple[MappedIndex, ...]:
         """The unique indexes."""
         return tuple(each for each in self.indexes.values() if isinstance(each.index, Unique))

@@ -412,6 +412,18 @@ def _below(head: bytes, low: bytes, high: bytes | None) -> Cut:
 _RULES: dict[type[Index], Rule] = {Unique: _unique, Lookup: _lookup, Ordered: _ordered}
 
 
+def range_of(spans: Iterable[tuple[Span, bool]]) -> Cut:
+    """The range of an `Ordered` under one span a field, each with whether that field descends.
+
+    All but the last are of one value. It is what the planner makes of the same spans.
+    """
+    head, high = b"", None
+    for span, descends in spans:
+        low, end = _cut(span, descends)
+        head, high = _below(head, low, end)
+    return head, high
+
+
 # --- orders, and where a walk begins ---------------------------------------------------------
 
 

@@ -28,23 +28,47 @@ class Asked:
     offset: int = 0
     scan: bool = False
 
-    def selection(self, mapped: MappedClass) -> Selection:
-        """The selection it amounts to in a registry, but for the offset."""
+    def but(self, **said: Any) -> Asked:  # noqa: ANN401 - its fields
+        """The same with something else said: `attrs.evolve`, in a fifth of the time."""
+        known: dict[str, Any] = {
+            "mapper": self.mapper,
+            "conditions": self.conditions,
+            "terms": self.terms,
+            "limit": self.limit,
+            "offset": self.offset,
+            "scan": self.scan,
+        }
+        return Asked(**(known | said))
+
+    def selection(self, mapped: MappedClass, made_of: tuple[bytes, ...] | None = None) -> Selection:
+        """The selection it amounts to in a registry, but for the offset.
+
+        `made_of` are the fields that are wanted besides those of the order; None: whole records.
+        """
         where = None
         if self.conditions:
             where = self.conditions[0] if len(self.conditions) == 1 else And(self.conditions)
         order = resolve_order(self.terms, mapped)
-        return Selection(mapped, where, order, self.limit, scan=self.scan)
+        fields = made_of
+        if made_of is not None and order.terms:
+            fields = (*made_of, *[name for name in order.names if name not in made_of])
+        return Selection(mapped, where, order, self.limit, scan=self.scan, fields=fields)
 
     def where(self, predicates: Iterable[object], verb: str = "where") -> Asked:
         """The same, with more conditions; QueryError for what is none."""
-        flat: list[Predicate] = []
+        return self.but(conditions=self.conditions_with(predicates, verb))
+
+    def conditions_with(
+        self, predicates: Iterable[object], verb: str = "where"
+    ) -> tuple[Predicate, ...]:
+        """Its conditions and these; QueryError for what is none."""
+        conditions = [*self.conditions]
         for predicate in predicates:
             if not isinstance(predicate, Predicate):  # a bool, from `a and b`
                 message = f"{verb}() takes conditions such as Users.age >= 18, not {predicate!r}"
                 raise QueryError(message)
-            flat += _flat(predicate)
-        return attrs.evolve(self, conditions=(*self.conditions, *flat))
+            conditions += predicate.parts if isinstance(predicate, And) else (predicate,)
+        return tuple(conditions)
 
     def require_page(self, size: object, said: str = "page({!r})") -> None:
         """Refuse what makes no pages; `said` is how the size was given."""
@@ -97,7 +121,7 @@ class QueryBase(Generic[Entity]):
 
     def where(self, *predicates: Predicate) -> Self:
         """Only what meets all of these conditions, and those said before."""
-        return self._with(conditions=self._asked.where(predicates).conditions)
+        return self._with(conditions=self._asked.conditions_with(predicates))
 
     def order_by(self, *terms: Queryable[Any] | Term) -> Self:
         """In this order, in place of one said before; ties go by key, as the last term goes."""
@@ -149,10 +173,6 @@ def no_store(*_: object) -> Any:  # noqa: ANN401 - it never returns
     """What a query out of a pickle has in place of a store."""
     message = "this query comes out of a pickle and has no store; run store.query(it)"
     raise QueryError(message)
-
-
-def _flat(predicate: Predicate) -> tuple[Predicate, ...]:
-    return predicate.parts if isinstance(predicate, And) else (predicate,)
 
 
 def _require_natural(verb: str, count: object) -> None:

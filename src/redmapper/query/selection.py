@@ -32,6 +32,11 @@ class Order:
         """Whether the key decides everything."""
         return not self.terms
 
+    @property
+    def names(self) -> tuple[bytes, ...]:
+        """The stored fields that it looks at."""
+        return tuple([name for column, _ in self.terms for name in column.names])
+
 
 @attrs.frozen
 class Position:

@@ -103,6 +103,10 @@ NAN = b"\xff\xff"
 """Where NaN stands, which no index holds: above every value, and within no comparison."""
 
 
+_PARTLY_COMPARABLE = ("datetime", "time", "float", "decimal")
+"""Kinds with values that can not be compared with all others."""
+
+
 def _comparable(scalar: Scalar, encoded: bytes) -> Span:
     """The values one value can be compared with: no NaN, and naive times only with naive ones."""
     if scalar.name in ("datetime", "time"):
@@ -133,6 +137,8 @@ def _between(predicate: Any, column: Column, scalar: Scalar) -> Spans:  # noqa: 
     low = encode_value(predicate, column, scalar, predicate.low)
     high = encode_value(predicate, column, scalar, predicate.high)
     within = Span(low, successor(high))
+    if scalar.name not in _PARTLY_COMPARABLE:
+        return (within,)
     return (within.meet(_comparable(scalar, low)).meet(_comparable(scalar, high)),)
 
 

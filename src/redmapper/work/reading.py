@@ -18,7 +18,7 @@ from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
 from redmapper.query.explain import Explanation
 from redmapper.query.page import Page, position_at, token_of
 from redmapper.query.query import Asked
-from redmapper.query.selection import Order, Selection
+from redmapper.query.selection import Selection
 from redmapper.query.values import reader_of
 from redmapper.wire import Flow
 from redmapper.work.changes import is_pending
@@ -122,14 +122,19 @@ class Reading:
 
     def find(self, asked: Asked) -> Flow[list[Any]]:
         """The objects of a query, this unit's own changes among them."""
-        selection = self._selection(asked)
-        found = yield from self._found(selection, asked.offset)
-        return self._objects(selection.mapped, found)
+        selection = self._selection(asked, whole=not self.options.untracked)
+        if not self.options.untracked:
+            found = yield from self._found(selection, asked.offset)
+            return self._objects(selection.mapped, found)
+        wanted = self._widened(selection, asked.offset)
+        rows = yield from self.session.strategy.find(wanted)
+        objects = [selection.mapped.construct(record, key) for key, record in rows[asked.offset :]]
+        return list(map(self._told, objects)) if self.loaded else objects
 
     def page(self, asked: Asked, size: int, after: str | None) -> Flow[Page[Any]]:
         """So many objects of a query, from a position on."""
         asked.require_page(size)
-        selection = self._selection(asked)
+        selection = self._selection(asked, whole=not self.options.untracked)
         begin = None if after is None else position_at(after, selection)
         wanted = attrs.evolve(selection, limit=size + 1, after=begin)
         found = yield from self._found(wanted, 0)
@@ -143,14 +148,14 @@ class Reading:
         """Some fields of each row, from the records; nothing is built or tracked."""
         selection = self._selection(asked)
         reader = reader_of(fields, selection.mapped)
-        needed = dict.fromkeys([*reader.names, *_names_of(selection.order)])
+        needed = dict.fromkeys([*reader.names, *selection.order.names])
         found = yield from self._found(attrs.evolve(selection, fields=tuple(needed)), asked.offset)
         return [reader.read(each.key, each.record) for each in found]
 
     def keys(self, asked: Asked) -> Flow[list[Any]]:
         """The key of each row, None of an object that waits for its number."""
         selection = self._selection(asked)
-        names = _names_of(selection.order)
+        names = selection.order.names
         found = yield from self._found(attrs.evolve(selection, fields=names), asked.offset)
         decode = selection.mapped.decode_key
         return [None if each.key is None else decode(each.key) for each in found]
@@ -161,7 +166,7 @@ class Reading:
         if selection.limit is not None:
             selection = attrs.evolve(selection, limit=selection.limit + offset)
         overlay = self._overlay(selection.mapped)
-        stored = attrs.evolve(selection, without=overlay.keys)
+        stored = attrs.evolve(selection, without=overlay.keys) if overlay.keys else selection
         total = yield from self.session.strategy.count(stored)
         total += len(overlay.matching(selection))
         if selection.limit is not None:
@@ -181,7 +186,7 @@ class Reading:
         """The rows of a selection, this unit's own changes among them."""
         overlay = self._overlay(selection.mapped)
         widened = self._widened(selection, offset)
-        stored = attrs.evolve(widened, without=overlay.keys)
+        stored = attrs.evolve(widened, without=overlay.keys) if overlay.keys else widened
         rows = yield from self.session.strategy.find(stored)
         return overlay.merged(rows, stored)[offset:]
 
@@ -198,8 +203,10 @@ class Reading:
             for each in found
         ]
 
-    def _selection(self, asked: Asked) -> Selection:
-        return asked.selection(self.session.registry.mapped(asked.mapper))
+    def _selection(self, asked: Asked, *, whole: bool = True) -> Selection:
+        """What is asked; of its rows whole records, or only what objects are made of."""
+        mapped = self.session.registry.mapped(asked.mapper)
+        return asked.selection(mapped, None if whole else mapped.loaded)
 
     def _overlay(self, mapped: MappedClass) -> Overlay:
         """This unit's pending changes to one mapper, as queries see them."""
@@ -212,11 +219,6 @@ class Reading:
         blind = frozenset(key for name, key in self.map.blind if name == mapped.name)
         pending = [each for each in self.map if each.mapped is mapped and is_pending(each)]
         return Overlay.of(mapped, pending, blind)
-
-
-def _names_of(order: Order) -> tuple[bytes, ...]:
-    """The stored fields that an order looks at."""
-    return tuple(name for column, _ in order.terms for name in column.names)
 
 
 def not_found(mapped: MappedClass, key: object) -> NotFound:

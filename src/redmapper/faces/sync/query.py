@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, Self, TypeVar
 
-import attrs
-
 from redmapper.mapping.fields import Queryable
 from redmapper.query.explain import Explanation
 from redmapper.query.page import Page
@@ -34,7 +32,7 @@ class Query(QueryBase[Entity], Generic[Entity]):
         return cls(asked, no_store, no_store)
 
     def _with(self, **said: Any) -> Self:  # noqa: ANN401 - fields of Asked
-        return type(self)(attrs.evolve(self._asked, **said), self._reader, self._run)
+        return type(self)(self._asked.but(**said), self._reader, self._run)
 
     def _ask(self, ask: Callable[[Reading], Flow[Result]]) -> Result:
         unit = self._reader()

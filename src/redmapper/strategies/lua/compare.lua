@@ -9,10 +9,11 @@ local function by_bytes(a, b)
   return #a - #b
 end
 
-local function near_bytes(text)
-  local a, b, c, d, e, f = byte(text, 1, 6)
-  local high = ((a or 0) * 256 + (b or 0)) * 256 + (c or 0)
-  return ((high * 256 + (d or 0)) * 256 + (e or 0)) * 256 + (f or 0)
+-- Of six bytes from a certain one on; a text that has ended comes before one that goes on.
+local function near_bytes(text, from)
+  local a, b, c, d, e, f = byte(text, from or 1, (from or 1) + 5)
+  local high = ((a or -1) * 257 + (b or -1)) * 257 + (c or -1)
+  return ((high * 257 + (d or -1)) * 257 + (e or -1)) * 257 + (f or -1)
 end
 
 local function near_number(text)
@@ -81,7 +82,7 @@ local function moment(text)
   local part, offset = string.match(rest, '^%.?(%d*)(.*)$')
   local micro = tonumber(part) or 0
   if offset == '' then return seconds, micro end
-  seconds = seconds + 1e12
+  seconds = seconds + 1e15
   if offset == '+00:00' then return seconds, micro end
   local sign, hours, minutes, second, fraction =
     string.match(offset, '^([+-])(%d+):(%d+):?(%d*)%.?(%d*)$')
@@ -92,9 +93,16 @@ local function moment(text)
   return seconds, micro - carry * 1e6
 end
 
+-- Of a naive datetime, known by its length, the digits say it all: as one number, which stays below
+-- that of every aware one.
 local function near_moment(text)
-  local seconds = moment(text)
-  return seconds
+  if #text ~= 19 and #text ~= 26 then
+    local seconds = moment(text)
+    return seconds
+  end
+  local a, b, c, d, _, e, f, _, g, h, _, i, j, _, k, l, _, m, n = byte(text, 1, 19)
+  local day = ((((((a * 10 + b) * 10 + c) * 10 + d) * 10 + e) * 10 + f) * 10 + g) * 10 + h
+  return (((((day * 10 + i) * 10 + j) * 10 + k) * 10 + l) * 10 + m) * 10 + n
 end
 
 local function by_moment(a, b)
@@ -106,8 +114,8 @@ end
 local function same() return 0 end
 
 local kinds = {
-  bytes = { near = near_bytes, order = by_bytes },
-  int = { near = near_number, order = by_integer },
+  bytes = { near = near_bytes, order = by_bytes, steps = 6 },
+  int = { near = near_number, order = by_integer, number = tonumber },
   float = { near = near_number, order = same, nan = true },
   decimal = { near = near_number, order = by_decimal, nan = true },
   time = { near = near_moment, order = by_moment },

@@ -16,12 +16,13 @@ never holds the server for long; several steps together are not one snapshot.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import attrs
 
 from redmapper.mapping.columns import Record
-from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
+from redmapper.mapping.mapped import KeyBytes, MappedClass
 from redmapper.mapping.predicates import And
 from redmapper.query.evaluate import Judge, judge_of
 from redmapper.query.explain import Explanation, Use
@@ -37,11 +38,13 @@ from redmapper.query.planner import (
     plan_accesses,
 )
 from redmapper.query.selection import Order, Row, Selection, sort_key
+from redmapper.strategies.lua.conditions import Words
 from redmapper.strategies.lua.foreign import carry
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.layout import joined
 from redmapper.strategies.lua.scripts import FIND
-from redmapper.strategies.lua.wording import Wording, Words
+from redmapper.strategies.lua.shapes import Said, Shapes
+from redmapper.strategies.lua.wording import Wording
 from redmapper.wire import Argument, Batch, Flow, Reply, call
 from redmapper.work.refusals import schema_mismatch
 
@@ -80,77 +83,120 @@ class Step:
     rows: list[Row]
 
 
-@attrs.define
+@attrs.frozen
+class Planned:
+    """A selection as it was planned and worded.
+
+    `late` judges what the script can not, on whole records.
+    """
+
+    accesses: tuple[Access, ...]
+    wording: Wording
+    late: Judge | None
+
+    @classmethod
+    def of(cls, keyspace: Keyspace, selection: Selection) -> Planned:
+        """Plan and word it. Raises NoIndex."""
+        accesses, wording = plan_accesses(selection), Wording(keyspace, selection)
+        late = judge_of(And(tuple(wording.late)), selection.mapped) if wording.late else None
+        return cls(accesses, wording, late)
+
+
 class Search:
-    """One selection, asked of the script step by step; it counts what was looked at and sent."""
+    """One selection, asked of the script step by step; it counts what was looked at and sent.
 
-    keyspace: Keyspace
-    selection: Selection
-    wanted: str
-    accesses: tuple[Access, ...] = attrs.field(init=False)
-    wording: Wording = attrs.field(init=False)
-    judge: Judge | None = attrs.field(init=False)
-    seen: int = 0
-    read: int = 0
-    sent: int = 0
+    Where a query of its shape has been said before, only what follows the first step is planned.
+    """
 
-    def __attrs_post_init__(self) -> None:
-        self.accesses = plan_accesses(self.selection)
-        self.wording = Wording(self.keyspace, self.selection)
-        late = self.wording.late
-        self.judge = judge_of(And(tuple(late)), self.selection.mapped) if late else None
-        if late:  # judged on whole records, and cut afterwards
+    def __init__(
+        self, keyspace: Keyspace, shapes: Shapes, selection: Selection, wanted: str
+    ) -> None:
+        self.keyspace = keyspace
+        self.selection = selection
+        self.wanted = wanted
+        self.seen = self.read = self.sent = 0
+        self.judge: Judge | None = None
+        said = shapes.fill(selection, wanted)
+        self.said = self._say(shapes) if said is None else said
+
+    def _say(self, shapes: Shapes) -> Said:
+        """Say it anew; remembered where all of it is said."""
+        self.judge = self.planned.late
+        if self.judge is not None:  # judged on whole records, and cut afterwards
             self.wanted = "rows"
+        said = self._sized() or self._said_in_full
+        if self.judge is None:
+            shapes.learn(self.selection, self.wanted, said)
+        return said
+
+    @cached_property
+    def planned(self) -> Planned:
+        """What it took to say it."""
+        return Planned.of(self.keyspace, self.selection)
+
+    def _sized(self) -> Said | None:
+        """All that is to be said where the only way is counted by the index itself."""
+        planned = self.planned
+        alone = self.wanted == "count" and len(planned.accesses) == 1
+        return planned.wording.sized(*planned.accesses) if alone else None
+
+    @cached_property
+    def _said_in_full(self) -> Said:
+        accesses = self.planned.accesses
+        return self.planned.wording.said(accesses, [self._walked(each) for each in accesses])
+
+    def _walked(self, access: Access) -> bool:
+        """Whether an access is walked, and may stop; to be counted, rows need no order."""
+        if self.wanted == "count":
+            return access.distinct and isinstance(access.source, ByOrdered)
+        return access.in_order
 
     @property
     def limit(self) -> int:
         """The limit, ALL where there is none."""
         return ALL if self.selection.limit is None else self.selection.limit
 
-    def walks(self, access: Access) -> bool:
-        """Whether an access is walked, and may stop; to be counted, rows need no order."""
-        if self.wanted == "count":
-            return access.distinct and isinstance(access.source, ByOrdered)
-        return access.in_order
+    def walks(self, step: Step) -> bool:
+        """Whether the script has walked."""
+        return self.said.walks[step.way - 1]
 
     # --- steps ---
 
     def first(self) -> Flow[Step]:
         """The first step, by the way that the script takes."""
-        return self.step(self.ways(), self.limit)
-
-    def ways(self) -> list[Words]:
-        """Every way to the rows."""
-        return [self.wording.way(each, walks=self.walks(each)) for each in self.accesses]
+        return self.step(self.said, self.limit)
 
     def beyond(self, step: Step, missing: int = ALL) -> Flow[Step]:
         """What follows a step: the sources that it had picked, from its cursor on."""
+        self._said_in_full  # noqa: B018 - numbers the sources
         at = step.picked.index(step.source)
-        sources = [list(self.wording.sources[number - 1]) for number in step.picked[at:]]
+        known = self.planned.wording.sources
+        sources = [list(known[number - 1]) for number in step.picked[at:]]
         if step.cursor:
             _MOVE[str(sources[0][0])](sources[0], step.cursor)
-        access = self.accesses[step.way - 1]
+        access = self.planned.accesses[step.way - 1]
         wanted = "keys" if step.keys_only else self.wanted
-        found = yield from self.step([self._way(access, sources)], missing, wanted)
+        said = self._way(access, sources, self._walked(access))
+        found = yield from self.step(said, missing, wanted)
         return attrs.evolve(found, way=step.way)  # the script was given this one alone, its first
 
     def chunk(self, way: int, keys: list[KeyBytes]) -> Flow[Step]:
         """These keys, judged."""
-        access = attrs.evolve(self.accesses[way - 1], distinct=True)
-        return self.step([self._way(access, [["keys", 0, len(keys), *keys]], walks=0)], self.limit)
+        access = attrs.evolve(self.planned.accesses[way - 1], distinct=True)
+        sources: list[Words] = [["keys", 0, len(keys), *keys]]
+        return self.step(self._way(access, sources, walks=False), self.limit)
 
-    def _way(self, access: Access, sources: list[Words], walks: int | None = None) -> Words:
+    def _way(self, access: Access, sources: list[Words], walks: bool) -> Said:  # noqa: FBT001
         """The way of an access, over other sources."""
-        walked = int(self.walks(access)) if walks is None else walks
-        covers = [at for at, (each, _) in enumerate(self.wording.tests, 1) if each in access.by]
-        words: Words = [walked, int(access.distinct), len(covers), *covers, "any", len(sources)]
-        for source in sources:
-            words += source
-        return words
+        wording = self.planned.wording
+        covers = [at for at, (each, _) in enumerate(wording.tests, 1) if each in access.by]
+        words: Words = [int(walks), int(access.distinct), len(covers), *covers]
+        words += ["any", len(sources), *(word for source in sources for word in source)]
+        return wording.said_by([words])
 
-    def step(self, ways: list[Words], missing: int, wanted: str = "") -> Flow[Step]:
+    def step(self, said: Said, missing: int, wanted: str = "") -> Flow[Step]:
         """One call of the script. Raises SchemaMismatch where the entries are another mapper's."""
-        reply = yield from self.ask(ways, missing, wanted or self.wanted)
+        reply = yield from self.ask(said, missing, wanted or self.wanted)
         kind, way, seen, read, source, cursor, picked, found, records = reply
         self.seen += seen
         self.read += read
@@ -160,62 +206,70 @@ class Search:
         total = found if counted else 0
         return Step(kind == b"keys", way, seen, read, source, cursor, picked, keys, total, rows)
 
-    def ask(self, ways: list[Words], missing: int, wanted: str) -> Flow[Reply]:
+    def ask(self, said: Said, missing: int, wanted: str) -> Flow[Reply]:
         """The script's reply."""
-        mapped, selection = self.selection.mapped, self.selection
+        mapped, keys = self.selection.mapped, said.keys
+        header = self._header(missing, "size" if said.sized else wanted)
+        command = call(FIND, keys, header + said.words)
+
+        def hidden() -> frozenset[Argument]:  # keys, bounds and values are not shown either
+            words = command.words[3:] if said.secret else ()
+            return frozenset(each for each in words if isinstance(each, bytes))
+
+        batch = Batch("find", self.keyspace.schema, (command,), hidden)
+        self.sent += 1
+        (reply,) = yield from carry(batch, lambda: dict(zip(keys, said.types, strict=True)))
+        if reply[0] == b"schema":
+            raise schema_mismatch(mapped)
+        return reply
+
+    def _header(self, missing: int, wanted: str) -> list[Argument]:
+        """What a step is told before all else: whose rows, and how many."""
+        mapped = self.selection.mapped
         cut, page = (missing, missing) if self.judge is None else (ALL, 5 * missing)
         page = min(page, ROWS) if page >= 0 and wanted != "count" else ROWS
         if wanted == "count":
             page = missing
-        elif wanted == "fields" and not selection.fields:  # keys alone
+        elif wanted == "fields" and not self.selection.fields:  # keys alone
             page = 5 * ROWS if missing == ALL else missing
-        arguments: list[Argument] = [
+        return [
             mapped.name,
             mapped.fingerprint,
             self.keyspace.records(mapped),
             mapped.key.scalar.tail or "fixed",
             wanted,
             *(self.limit, cut, page, CANDIDATES, WORK),
-            *self.wording.told(),
-            len(ways),
         ]
-        for way in ways:
-            arguments += way
-        keys = self.wording.keys
-        command = call(FIND, list(keys), arguments)
-        secret = self.wording.secret or mapped.hides_key
-
-        def hidden() -> frozenset[Argument]:  # keys, bounds and values are not shown either
-            words = (*keys, *arguments) if secret else ()
-            return frozenset(each for each in words if isinstance(each, bytes))
-
-        batch = Batch("find", self.keyspace.schema, (command,), hidden)
-        self.sent += 1
-        (reply,) = yield from carry(batch, lambda: keys)
-        if reply[0] == b"schema":
-            raise schema_mismatch(selection.mapped)
-        return reply
 
     def _rows(self, keys: list[KeyBytes], records: list[Reply]) -> Iterator[Row]:
         """Rows with whole records, or with the fields that are wanted; those that are there."""
         mapped, fields, judge = self.selection.mapped, self.selection.fields, self.judge
         if self.wanted == "fields":
-            key_field = mapped.key.attribute.column.stored
-            for key, values in zip(keys, records or [()] * len(keys), strict=True):
-                each = zip(fields or (), values, strict=True)
-                record: Record = {name: value for name, value in each if value is not None}
-                record[key_field] = key
-                yield key, record
+            yield from self._rows_of(fields or (), keys, records)
             return
         for key, reply in zip(keys, records, strict=True):
             whole = joined(reply, mapped, key)
             if whole is not None and (judge is None or judge(whole)):
                 yield key, whole
 
+    def _rows_of(
+        self, fields: tuple[bytes, ...], keys: list[KeyBytes], records: list[Reply]
+    ) -> Iterator[Row]:
+        """Rows with some fields; None in place of these is a record that is gone."""
+        key_field = self.selection.mapped.key.stored
+        for key, values in zip(keys, records if fields else [()] * len(keys), strict=True):
+            if values is None:
+                continue
+            record: Record = dict(zip(fields, values, strict=True))
+            if None in values:
+                record = {name: value for name, value in record.items() if value is not None}
+            record[key_field] = key
+            yield key, record
+
     def judged_by_entries(self, step: Step) -> bool:
         """Whether keys that a step has gathered need no look at their records."""
-        by = self.accesses[step.way - 1].by
-        left = (test for each, test in self.wording.tests if each not in by)
+        by = self.planned.accesses[step.way - 1].by
+        left = (test for each, test in self.planned.wording.tests if each not in by)
         return self.judge is None and not any(test.reads for test in left)
 
 
@@ -246,13 +300,15 @@ class Finder:
     """Answers the selections of one partition."""
 
     keyspace: Keyspace
+    shapes: Shapes = attrs.field(factory=Shapes)
 
     def find(self, selection: Selection) -> Flow[list[Row]]:
         """The rows, exactly as `BoundStrategy.find` says."""
         return (yield from self._found(self._search(selection)))
 
     def _search(self, selection: Selection) -> Search:
-        return Search(self.keyspace, selection, "rows" if selection.fields is None else "fields")
+        wanted = "rows" if selection.fields is None else "fields"
+        return Search(self.keyspace, self.shapes, selection, wanted)
 
     def _found(self, search: Search) -> Flow[list[Row]]:
         selection = search.selection
@@ -261,7 +317,7 @@ class Finder:
         step = yield from search.first()
         if step.keys_only:
             rows = yield from self._in_chunks(search, step)
-        elif search.walks(search.accesses[step.way - 1]):
+        elif search.walks(step):
             return (yield from self._walked(search, step))
         else:
             rows = step.rows
@@ -306,7 +362,7 @@ class Finder:
 
     def count(self, selection: Selection) -> Flow[int]:
         """How many rows, without reading them where the entries say it."""
-        search = Search(self.keyspace, selection, "count")
+        search = Search(self.keyspace, self.shapes, selection, "count")
         if search.judge is not None or selection.limit == 0:
             return len((yield from self._found(search)))
         step = yield from search.first()
@@ -335,28 +391,21 @@ class Finder:
             total += step.total
         return total
 
-    def owner(self, mapped: MappedClass, index: MappedIndex, value: bytes) -> Flow[Row | None]:
-        """The owner of a unique value, and its record."""
-        search = Search(self.keyspace, Selection(mapped), "rows")
-        search.accesses = (Access(ByUnique(index, (value,)), None),)
-        step = yield from search.first()
-        return step.rows[0] if step.rows else None
-
     # --- explaining ---
 
     def explain(self, selection: Selection, *, analyze: bool) -> Flow[Explanation]:
         """What the script would do, and (analyze) what it did."""
         asking = self._search(selection)
-        _, way, *sizes = yield from asking.ask(asking.ways(), asking.limit, "plan")
-        access = asking.accesses[way - 1]
-        uses = [_use(*each) for each in zip(asking.accesses, sizes, strict=True)]
-        here, wording = asking.wording.late, asking.wording
+        _, way, *sizes = yield from asking.ask(asking.said, asking.limit, "plan")
+        accesses, wording = asking.planned.accesses, asking.planned.wording
+        access = accesses[way - 1]
+        uses = [_use(*each) for each in zip(accesses, sizes, strict=True)]
         explanation = Explanation(
             use=uses[way - 1],
             others=tuple(use for at, use in enumerate(uses, 1) if at != way),
             on_server=tuple(repr(each) for each, _ in wording.tests if each not in access.by),
-            here=tuple(map(repr, here)),
-            order=_order_of(asking, access),
+            here=tuple(map(repr, wording.late)),
+            order=_order_of(asking, walks=asking.said.walks[way - 1]),
             advice=advice_for(selection, access),
         )
         if not analyze:
@@ -373,8 +422,8 @@ class Finder:
         )
 
 
-def _order_of(search: Search, access: Access) -> str:
-    if search.walks(access):
+def _order_of(search: Search, *, walks: bool) -> str:
+    if walks:
         return "that of the walk"
     if search.limit == ALL or search.judge is not None:
         return "sorted here"

@@ -1,9 +1,20 @@
--- Tests, as functions of the candidate.
+-- Tests, as functions that take candidates and answer those who pass, in the same order.
 
 local columns = each(column)
 local test
 
 local function tested() return columns[number()] end
+
+local function marked(rows, marks, as)
+  local left, count = {}, 0
+  for j = 1, #rows do
+    if (marks[rows[j]] or false) == as then
+      count = count + 1
+      left[count] = rows[j]
+    end
+  end
+  return left
+end
 
 local function bound(kind, sign)
   local word = take()
@@ -21,83 +32,153 @@ local function reaches(kind, text, near, edge)
   return difference > 0 or (difference == 0 and edge.closed)
 end
 
+local function inside(kind, text, near, spans)
+  if kind.nan and is_nan(text) == 1 then return false end
+  for i = 1, #spans do
+    local one = spans[i]
+    if reaches(kind, text, near, one.low) and reaches(kind, text, near, one.high) then
+      return true
+    end
+  end
+  return false
+end
+
+-- Of the keys, those that a set has.
+local function mark_members(set, rows, marks)
+  spent = spent + #rows
+  for from = 1, #rows, SLICE do
+    local asked = {}
+    for j = from, math.min(from + SLICE - 1, #rows) do
+      asked[#asked + 1] = keys[rows[j]]
+    end
+    local found = call('SMISMEMBER', set, unpack(asked))
+    for j = 1, #found do
+      if found[j] == 1 then marks[rows[from + j - 1]] = true end
+    end
+  end
+end
+
 local tests = {
   ['and'] = function()
     local parts = each(test)
-    return function()
+    return function(rows)
       for i = 1, #parts do
-        if not parts[i]() then return false end
+        rows = parts[i](rows)
       end
-      return true
+      return rows
     end
   end,
   ['or'] = function()
     local parts = each(test)
-    return function()
+    return function(rows)
+      local marks, left = {}, rows
       for i = 1, #parts do
-        if parts[i]() then return true end
+        local passed = parts[i](left)
+        for j = 1, #passed do
+          marks[passed[j]] = true
+        end
+        left = marked(left, marks, false)
       end
-      return false
+      return marked(rows, marks, true)
     end
   end,
   ['not'] = function()
     local part = test()
-    return function() return not part() end
+    return function(rows)
+      local marks, passed = {}, part(rows)
+      for j = 1, #passed do
+        marks[passed[j]] = true
+      end
+      return marked(rows, marks, false)
+    end
   end,
   probe = function()
     local sets = each(key)
-    return function()
-      spent = spent + #sets
+    return function(rows)
+      local marks, left = {}, rows
       for i = 1, #sets do
-        if call('SISMEMBER', sets[i], current) == 1 then return true end
+        mark_members(sets[i], left, marks)
+        if sets[i + 1] then left = marked(left, marks, false) end
       end
-      return false
+      return marked(rows, marks, true)
     end
   end,
   none = function()
     local of = tested()
-    return function() return not value_of(of) end
+    return function(rows) return marked(rows, values_of(of, rows), false) end
   end,
   one = function()
     local of, values = tested(), {}
-    for i = 1, number() do
-      values[take()] = i
+    for _ = 1, number() do
+      values[take()] = true
     end
-    return function() return values[value_of(of)] ~= nil end
+    return function(rows)
+      local texts, left, count = values_of(of, rows), {}, 0
+      for j = 1, #rows do
+        if values[texts[rows[j]]] then
+          count = count + 1
+          left[count] = rows[j]
+        end
+      end
+      return left
+    end
   end,
   span = function()
     local of = tested()
     local kind = of.kind
     local spans = each(function() return { low = bound(kind, 1), high = bound(kind, -1) } end)
-    return function()
-      local text = value_of(of)
-      if not text or (kind.nan and is_nan(text) == 1) then return false end
-      local near = kind.near(text)
-      for i = 1, #spans do
-        local one = spans[i]
-        if reaches(kind, text, near, one.low) and reaches(kind, text, near, one.high) then
-          return true
+    local single = #spans == 1
+    local low, high = single and spans[1].low.near or HUGE, single and spans[1].high.near or -HUGE
+    return function(rows)
+      local texts, near_of, number_of = values_of(of, rows), kind.near, kind.number
+      local left, count, from, to = {}, 0, low, high
+      for j = 1, #rows do
+        local text = texts[rows[j]]
+        if text then
+          local near = number_of and 16 > #text and number_of(text) or near_of(text)
+          local above, below = near - from, to - near
+          if
+            (above > 0 and below > 0) -- as most are: no closer look is needed
+            or (not (single and (0 > above or 0 > below)) and inside(kind, text, near, spans))
+          then
+            count = count + 1
+            left[count] = rows[j]
+          end
         end
       end
-      return false
+      return left
     end
   end,
   like = function()
     local of, patterns = tested(), each(take)
-    return function()
-      local text, from, last = value_of(of), 1, 0
-      for i = 1, text and #patterns or 0 do
+    local function fits(text)
+      local from, last = 1, 0
+      for i = 1, #patterns do
         from, last = search(text, patterns[i], last + 1)
         if not from then return false end
       end
-      return text and true or false
+      return true
+    end
+    return function(rows)
+      local texts, left = values_of(of, rows), {}
+      for j = 1, #rows do
+        local text = texts[rows[j]]
+        if text and fits(text) then left[#left + 1] = rows[j] end
+      end
+      return left
     end
   end,
 }
 
 test = function() return tests[take()]() end
 
-local function condition() return { reads = flag(), holds = test() } end
+-- `proves`: what passes has something in its record, and so a record.
+local PROVING = { span = true, one = true, like = true }
+
+local function condition()
+  local reads = flag()
+  local proves = PROVING[ARGV[at + 1]] and columns[tonumber(ARGV[at + 2])].place > 0
+  return { reads = reads, passed = test(), proves = proves }
+end
 
 local conditions = each(condition)
-

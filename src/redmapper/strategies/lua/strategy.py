@@ -62,6 +62,10 @@ class BoundLua:
     place: Place
     lanes: Lanes = attrs.field(repr=False)
     known: set[MappedClass] = attrs.field(factory=set, repr=False)
+    finder: Finder = attrs.field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.finder = Finder(self.keyspace)
 
     @property
     def keyspace(self) -> Keyspace:
@@ -101,15 +105,15 @@ class BoundLua:
 
     def find(self, selection: Selection) -> Flow[list[Row]]:
         """The rows of a selection."""
-        return Finder(self.keyspace).find(selection)
+        return self.finder.find(selection)
 
     def count(self, selection: Selection) -> Flow[int]:
         """How many there are."""
-        return Finder(self.keyspace).count(selection)
+        return self.finder.count(selection)
 
     def explain(self, selection: Selection, *, analyze: bool) -> Flow[Explanation]:
         """How `find` answers."""
-        return Finder(self.keyspace).explain(selection, analyze=analyze)
+        return self.finder.explain(selection, analyze=analyze)
 
     # --- writing ---
 

@@ -1,44 +1,17 @@
-"""A selection in the words of `find.lua`: columns, tests, an order, and ways to the entries.
-
-The script judges stored bytes, so here conditions are said again over those: equality where a value
-has one spelling, bounds for the comparators otherwise, sets to be probed where a `Lookup` has them.
-What it can not judge (a collection without a `Lookup` of its own, a pattern of very many `?`) is
-*late*: such a condition is left to Python.
-"""
+"""A selection in the words of `find.lua`: columns, tests, an order, and ways to the entries."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any
 
 import attrs
 
 from redmapper.mapping.columns import Column
 from redmapper.mapping.indexes import Lookup
 from redmapper.mapping.mapped import MappedClass, MappedIndex
-from redmapper.mapping.ordering import successor, utf8
-from redmapper.mapping.predicates import (
-    And,
-    Between,
-    Compare,
-    Contains,
-    EndsWith,
-    Has,
-    HasAll,
-    HasAny,
-    In,
-    IsNone,
-    Like,
-    Not,
-    Or,
-    Predicate,
-    StartsWith,
-)
-from redmapper.mapping.scalars import Scalar
-from redmapper.query.evaluate import elements_of
-from redmapper.query.patterns import pattern_of
+from redmapper.mapping.predicates import Predicate
 from redmapper.query.planner import (
     Access,
     ByKeys,
@@ -46,21 +19,18 @@ from redmapper.query.planner import (
     ByOrdered,
     ByUnique,
     Either,
-    Source,
     conditions_of,
+    range_of,
 )
-from redmapper.query.selection import Selection, column_of
+from redmapper.query.selection import Selection
+from redmapper.strategies.lua.conditions import TESTS, Late, Test, Words
 from redmapper.strategies.lua.entries import tail_descends
 from redmapper.strategies.lua.keys import Keyspace
+from redmapper.strategies.lua.shapes import Literal, Make, Said, Spelled
 from redmapper.wire import Argument
 
 RUN = 4_000
 """Values of one command at most: Lua's `unpack` fails at 8,000."""
-
-MOST_MARKS = 50
-"""`?` in a pattern that the script matches: each is a level of recursion there."""
-
-Words: TypeAlias = list[Argument]
 
 KINDS = {
     "text": "bytes",
@@ -77,27 +47,6 @@ KINDS = {
 }
 """The comparator of the script for each kind of scalar."""
 
-_SEVERAL_SPELLINGS = ("float", "decimal", "datetime", "time")
-"""Kinds of which two stored values may be equal though their bytes are not: 1.0 and 1.00."""
-
-_LIMITS = {
-    ("datetime", False): ("0001-01-01T00:00:00", "9999-12-31T23:59:59.999999"),
-    ("datetime", True): (
-        "0001-01-01T00:00:00+23:59:59.999999",
-        "9999-12-31T23:59:59.999999-23:59:59.999999",
-    ),
-    ("time", False): ("00:00:00", "23:59:59.999999"),
-    ("time", True): ("00:00:00+23:59:59.999999", "23:59:59.999999-23:59:59.999999"),
-}
-"""The first and the last value that one of a kind, naive or aware, is compared with."""
-
-_AWARE = b"\2"
-"""What the encoding of an aware time begins with: see `mapping.ordering`."""
-
-
-class Late(Exception):
-    """A condition that the script can not judge."""
-
 
 @lru_cache
 def _lookups(mapped: MappedClass) -> dict[str, MappedIndex]:
@@ -107,18 +56,6 @@ def _lookups(mapped: MappedClass) -> dict[str, MappedIndex]:
         for index in mapped.indexes.values()
         if isinstance(index.index, Lookup) and len(index.columns) == 1
     }
-
-
-@attrs.frozen
-class Test:
-    """A condition in the words of the script.
-
-    `reads`: it looks at the record. `sets`: its keys are the members of this one set.
-    """
-
-    words: Words
-    reads: bool
-    sets: tuple[int, ...] = ()
 
 
 @attrs.define
@@ -135,13 +72,15 @@ class Wording:
     _places: dict[bytes, int] = attrs.field(factory=dict)
     _names: dict[bytes, int] = attrs.field(factory=dict)
     _columns: dict[str, tuple[int, Words]] = attrs.field(factory=dict)
+    _positions: dict[int, int] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         mapped = self.selection.mapped
         self.key(self.keyspace.schema, "hash")
         self.key(self.keyspace.listing(mapped), "zset")
         judged: list[tuple[Predicate, Test]] = []
-        for condition in conditions_of(self.selection.where):
+        for position, condition in enumerate(conditions_of(self.selection.where)):
+            self._positions[id(condition)] = position
             try:
                 judged.append((condition, self.test(condition)))
             except Late:
@@ -181,7 +120,7 @@ class Wording:
 
     def test(self, predicate: Predicate) -> Test:
         """A condition as a test. Raises Late."""
-        return _TESTS[type(predicate)](self, predicate)
+        return TESTS[type(predicate)](self, predicate)
 
     def several(self, word: str, parts: Iterable[Predicate]) -> Test:
         """Tests that must hold together, or one of which must."""
@@ -191,23 +130,62 @@ class Wording:
             words += test.words
         return Test(words, any(test.reads for test in tests))
 
-    def probe(self, index: MappedIndex, values: Sequence[bytes]) -> Test:
-        """Whether the key is in the set of one of these values."""
+    def probe(self, index: MappedIndex, values: Sequence[bytes], *by: Predicate) -> Test:
+        """Whether the key is in the set of one of these values; `by` says the only one."""
         self._note(index)
-        heads = (self.keyspace.lookup(self.mapped, index, value) for value in values)
-        sets = tuple(self.key(head, "set") for head in heads)
+        sets = tuple(self.key(self._lookup(index, value, by), "set") for value in values)
         return Test(["probe", len(sets), *sets], reads=False, sets=sets if len(sets) == 1 else ())
 
     def lookup_of(self, column: Column) -> MappedIndex | None:
         """The `Lookup` over this column alone."""
         return _lookups(self.mapped).get(column.name)
 
+    # --- words that literals have a say in: how to make them again ---
+
+    def spelled(self, word: bytes, by: Predicate, make: Callable[[Literal], bytes]) -> bytes:
+        """A word made of one condition's literals."""
+        position = self._positions.get(id(by))
+        if position is None:  # inside another one
+            return word
+        return Spelled.by(word, lambda literals: make(literals[position]))
+
+    def _lookup(self, index: MappedIndex, value: bytes, by: Sequence[Predicate]) -> bytes:
+        """Where the keys stand that have a value, which these conditions name."""
+        key = self.keyspace.lookup(self.mapped, index, value)
+        head = key.removesuffix(value)
+        return Spelled.by(key, self._joined(head, by))
+
+    def _joined(self, head: bytes, by: Sequence[Predicate]) -> Make | None:
+        """What makes an encoded value of the literals of these conditions, a field each."""
+        positions = [self._positions.get(id(each), -1) for each in by]
+        if not positions or min(positions) < 0:
+            return None
+        return lambda literals: head + b"".join([literals[at].span.low for at in positions])
+
+    def _bounds(self, source: ByOrdered, by: Sequence[Predicate]) -> Iterator[tuple[bytes, bytes]]:
+        """Both ends of each range, as ZRANGE BYLEX wants them, in the order of the walk."""
+        fields = [term.descending for term in source.index.index.terms] if source.index else []
+        positions = [self._positions.get(id(each), -1) for each in by]
+        known = positions and min(positions) >= 0 and len(source.ranges) == 1
+
+        places = list(zip(positions, fields, strict=False))
+
+        def ends(literals: Sequence[Literal]) -> tuple[bytes, bytes]:
+            return _ends(*range_of([(literals[at].span, down) for at, down in places]))
+
+        for low, high in reversed(source.ranges) if source.reverse else source.ranges:
+            first, last = _ends(low, high)
+            if known:
+                first = Spelled.by(first, lambda literals: ends(literals)[0])
+                last = Spelled.by(last, lambda literals: ends(literals)[1])
+            yield first, last
+
     def _note(self, index: MappedIndex) -> None:
         self.secret = self.secret or not index.stored.isdisjoint(self.mapped.hidden)
 
     # --- ways ---
 
-    def way(self, access: Access, *, walks: bool) -> Words:
+    def way(self, access: Access, walks: bool) -> Words:  # noqa: FBT001 - as the planner has it
         """A way to the rows; sets that must all have a key are met at once."""
         covers = [at for at, (each, _) in enumerate(self.tests, start=1) if each in access.by]
         others: list[int] = []
@@ -216,17 +194,17 @@ class Wording:
                 if test.sets and at not in covers:
                     others += test.sets
                     covers.append(at)
-        path = self._path(access.source, others)
+        path = self._path(access, others)
         return [int(walks), int(access.distinct), len(covers), *covers, *path]
 
-    def _path(self, source: Source, others: Sequence[int] = ()) -> Words:
+    def _path(self, access: Access, others: Sequence[int] = ()) -> Words:
+        source = access.source
         if isinstance(source, Either):
             sides = [
-                _together("least", [self._path(access.source) for access in side])
-                for side in source.sides
+                _together("least", [self._path(each) for each in side]) for side in source.sides
             ]
             return _together("any", sides)
-        return _together("any", list(_SOURCES[type(source)](self, source, others)))
+        return _together("any", list(_SOURCES[type(source)](self, source, access.by, others)))
 
     def source(self, *words: Argument) -> Words:
         """A source, with the number it goes by."""
@@ -234,7 +212,7 @@ class Wording:
         self.sources.append(said)
         return said
 
-    def sorted(self, source: ByOrdered, _: Sequence[int]) -> Iterable[Words]:
+    def sorted(self, source: ByOrdered, by: Sequence[Predicate], _: object) -> Iterable[Words]:
         """Ranges of a sorted set, in the order of the walk."""
         index, mapped = source.index, self.mapped
         widths: Words = []
@@ -249,28 +227,33 @@ class Wording:
             ]
         at = self.key(key, "zset")
         descends = index is not None and tail_descends(index)
-        for low, high in reversed(source.ranges) if source.reverse else source.ranges:
-            bounds = (b"[" + low, b"+" if high is None else b"(" + high)
+        for bounds in self._bounds(source, by):
             yield self.source(
                 *("sorted", at, *bounds, int(source.reverse), int(descends), len(widths)), *widths
             )
 
-    def members(self, source: ByLookup, others: Sequence[int]) -> Iterable[Words]:
+    def members(
+        self, source: ByLookup, by: Sequence[Predicate], others: Sequence[int]
+    ) -> Iterable[Words]:
         """The sets of values."""
         self._note(source.index)
         for value in source.values:
-            key = self.keyspace.lookup(self.mapped, source.index, value)
+            key = self._lookup(source.index, value, by if len(source.values) == 1 else ())
             yield self.source("set", "0", 1 + len(others), self.key(key, "set"), *others)
 
-    def owners(self, source: ByUnique, _: Sequence[int]) -> Iterable[Words]:
+    def owners(self, source: ByUnique, by: Sequence[Predicate], _: object) -> Iterable[Words]:
         """Values of a hash, in runs."""
         self._note(source.index)
         at = self.key(self.keyspace.index(self.mapped, source.index), "hash")
+        if len(source.values) == 1:
+            owned = Spelled.by(source.values[0], self._joined(b"", by))
+            yield self.source("owners", at, 1, owned)
+            return
         for start in range(0, len(source.values), RUN):
             run = source.values[start : start + RUN]
             yield self.source("owners", at, len(run), *run)
 
-    def named(self, source: ByKeys, _: Sequence[int]) -> Iterable[Words]:
+    def named(self, source: ByKeys, _: object, __: object) -> Iterable[Words]:
         """The keys themselves."""
         yield self.source("keys", len(source.keys), *source.keys)
 
@@ -294,6 +277,33 @@ class Wording:
             words += [len(listed), *listed]
         return words
 
+    def said(self, accesses: Sequence[Access], walks: Sequence[bool]) -> Said:
+        """All of it, with every way."""
+        ways = [self.way(*each) for each in zip(accesses, walks, strict=True)]
+        return self.said_by(ways, tuple(walks))
+
+    def sized(self, access: Access) -> Said | None:
+        """How the sizes of an access's sources say how many rows there are; None if they do not."""
+        source = access.source
+        judged = any(each not in access.by for each, _ in self.tests)
+        if judged or not access.distinct or self.late or self.selection.without:
+            return None
+        if not isinstance(source, (ByOrdered, ByLookup)):
+            return None
+        sources = list(_SOURCES[type(source)](self, source, access.by, ()))
+        words: Words = [len(sources)]
+        for kind, _, *said in sources:
+            words += said[:3] if kind == "sorted" else [said[2], "", ""]
+        types = tuple(self.keys.values())
+        secret = self.secret or self.mapped.hides_key
+        return Said(list(self.keys), types, words, (False,), secret, sized=True)
+
+    def said_by(self, ways: Sequence[Words], walks: tuple[bool, ...] = ()) -> Said:
+        """All of it, with these ways."""
+        words = [*self.told(), len(ways), *(word for way in ways for word in way)]
+        types = tuple(self.keys.values())
+        return Said(list(self.keys), types, words, walks, self.secret or self.mapped.hides_key)
+
     def _start(self) -> Words:
         after = self.selection.after
         if after is None:
@@ -301,6 +311,10 @@ class Wording:
         key = _GREATEST if after.key is None else after.key
         values = ["" if value is None else b"=" + value for value in after.values]
         return [b"=" + key, *values]
+
+
+def _ends(low: bytes, high: bytes | None) -> tuple[bytes, bytes]:
+    return b"[" + low, b"+" if high is None else b"(" + high
 
 
 _GREATEST = b"9" * 200
@@ -313,166 +327,9 @@ def _together(word: str, paths: list[Words]) -> Words:
     return [word, len(paths), *(each for path in paths for each in path)]
 
 
-_SOURCES: dict[type, Callable[[Wording, Any, Sequence[int]], Iterable[Words]]] = {
+_SOURCES: dict[type, Callable[[Wording, Any, Any, Any], Iterable[Words]]] = {
     ByOrdered: Wording.sorted,
     ByLookup: Wording.members,
     ByUnique: Wording.owners,
     ByKeys: Wording.named,
-}
-
-# --- the test of each kind of condition ------------------------------------------------------
-
-
-def _column(wording: Wording, predicate: Any) -> Column:  # noqa: ANN401 - a condition
-    return column_of(predicate.field, wording.mapped)
-
-
-def _scalar(column: Column) -> Scalar:
-    if column.kind.scalar is None:
-        raise Late
-    return column.kind.scalar
-
-
-def _raw(column: Column, value: object) -> bytes:
-    """A value that conditions compare with, as a record holds it."""
-    return _scalar(column).encode(column.norm(value) if column.norm else value)
-
-
-def _of_one(wording: Wording, predicate: Any) -> Test:  # noqa: ANN401 - a condition
-    """A condition on one scalar field: a set to probe, some values, or spans of them."""
-    column = _column(wording, predicate)
-    index = wording.lookup_of(column)
-    spans = wording.selection.spans(predicate, column) if index is not None else None
-    if index is not None and spans is not None:
-        points = [span.point for span in spans if span.point is not None]
-        if len(points) == len(spans):
-            return wording.probe(index, points)
-    return _BOUNDS[type(predicate)](wording, predicate, column)
-
-
-def _compare(wording: Wording, predicate: Compare, column: Column) -> Test:
-    raw = _raw(column, predicate.value)
-    if predicate.operator == "==":
-        return _values(wording, column, [raw])
-    lowest, highest = _limits(column, predicate.value)
-    bounds: dict[str, list[tuple[bytes, bytes]]] = {
-        "!=": [(lowest, b"(" + raw), (b"(" + raw, highest)],
-        "<": [(lowest, b"(" + raw)],
-        "<=": [(lowest, b"[" + raw)],
-        ">": [(b"(" + raw, highest)],
-        ">=": [(b"[" + raw, highest)],
-    }
-    return _span(wording, column, bounds[predicate.operator])
-
-
-def _limits(column: Column, value: Any) -> tuple[bytes, bytes]:  # noqa: ANN401 - a value
-    """What a value is compared with: naive times with naive ones only."""
-    scalar = _scalar(column)
-    if scalar.name not in ("datetime", "time"):
-        return b"-", b"-"
-    aware = scalar.order(column.norm(value) if column.norm else value)[:1] == _AWARE
-    first, last = _LIMITS[scalar.name, aware]
-    return b"[" + first.encode(), b"[" + last.encode()
-
-
-def _between(wording: Wording, predicate: Between, column: Column) -> Test:
-    low, high = _raw(column, predicate.low), _raw(column, predicate.high)
-    if _limits(column, predicate.low) != _limits(column, predicate.high):
-        return Test(["or", 0], reads=False)  # from a naive time to an aware one there is nothing
-    return _span(wording, column, [(b"[" + low, b"[" + high)])
-
-
-def _in(wording: Wording, predicate: In, column: Column) -> Test:
-    raws = [_raw(column, value) for value in predicate.values if value is not None]
-    test = _values(wording, column, raws)
-    if len(raws) == len(predicate.values):
-        return test
-    return Test(["or", 2, *_is_none(wording, predicate, column).words, *test.words], reads=True)
-
-
-def _is_none(wording: Wording, _: Predicate, column: Column) -> Test:
-    return Test(["none", wording.column(column)], reads=True)
-
-
-def _starts_with(wording: Wording, predicate: StartsWith, column: Column) -> Test:
-    prefix = utf8(column.norm(predicate.prefix) if column.norm else predicate.prefix)
-    after = successor(prefix)
-    high = b"-" if after is None else b"(" + after
-    return _span(wording, column, [(b"[" + prefix, high)])
-
-
-def _values(wording: Wording, column: Column, raws: list[bytes]) -> Test:
-    if _scalar(column).name in _SEVERAL_SPELLINGS:
-        return _span(wording, column, [(b"[" + raw, b"[" + raw) for raw in raws])
-    return Test(["one", wording.column(column), len(raws), *raws], reads=True)
-
-
-def _span(wording: Wording, column: Column, bounds: list[tuple[bytes, bytes]]) -> Test:
-    flat = (bound for pair in bounds for bound in pair)
-    return Test(["span", wording.column(column), len(bounds), *flat], reads=True)
-
-
-_BOUNDS: dict[type[Predicate], Callable[[Wording, Any, Column], Test]] = {
-    Compare: _compare,
-    Between: _between,
-    In: _in,
-    IsNone: _is_none,
-    StartsWith: _starts_with,
-}
-
-
-def _like(wording: Wording, predicate: Any) -> Test:  # noqa: ANN401 - a condition on text
-    column = _column(wording, predicate)
-    pattern = pattern_of(predicate, column)
-    if pattern is None or sum(each.count(None) for each in pattern.segments) > MOST_MARKS:
-        raise Late
-    spelled = pattern.spelled(_escaped, _CHARACTER, "^", "$")
-    patterns = [each.encode("latin-1") for each in spelled]
-    return Test(["like", wording.column(column), len(patterns), *patterns], reads=True)
-
-
-_CHARACTER = "[%z\x01-\x7f\xc2-\xf4][\x80-\xbf]*"
-"""One character in UTF-8. Lua's patterns are of bytes, each of which is a character here."""
-
-
-def _escaped(text: str) -> str:
-    """Text as a Lua pattern: every special character literal, and no 00 in it."""
-    as_bytes = text.encode().decode("latin-1")
-    return re.sub(r"([\^$()%.\[\]*+\-?])", r"%\1", as_bytes).replace("\0", "%z")
-
-
-def _collection(wording: Wording, predicate: Any) -> Test:  # noqa: ANN401 - a Has...
-    """By the sets of its `Lookup`, of which there is one for each element."""
-    column = _column(wording, predicate)
-    index, elements = wording.lookup_of(column), sorted(elements_of(predicate, column))
-    if index is None or (isinstance(predicate, HasAll) and not elements):
-        raise Late
-    if not isinstance(predicate, HasAll):
-        return wording.probe(index, elements)
-    words: Words = ["and", len(elements)]
-    for element in elements:
-        words += wording.probe(index, [element]).words
-    return Test(words, reads=False)
-
-
-def _negated(wording: Wording, predicate: Not) -> Test:
-    test = wording.test(predicate.part)
-    return Test(["not", *test.words], test.reads)
-
-
-_TESTS: dict[type[Predicate], Callable[[Wording, Any], Test]] = {
-    And: lambda wording, predicate: wording.several("and", predicate.parts),
-    Or: lambda wording, predicate: wording.several("or", predicate.parts),
-    Not: _negated,
-    Compare: _of_one,
-    Between: _of_one,
-    In: _of_one,
-    IsNone: _of_one,
-    StartsWith: _of_one,
-    Contains: _like,
-    EndsWith: _like,
-    Like: _like,
-    Has: _collection,
-    HasAny: _collection,
-    HasAll: _collection,
 }

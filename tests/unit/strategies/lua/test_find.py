@@ -269,6 +269,13 @@ def test_fields_come_with_their_keys():
     assert [(b"2", {b"name": b"a", b"id": b"2"})] == drive(FINDER.find(selection), [reply]).result
 
 
+def test_fields_of_a_record_that_is_gone_are_left_out():
+    """The script says so."""
+    reply = [[b"fields", 1, 2, 0, 0, b"", [1], [b"1", b"2"], [None, [None, None]]]]
+    selection = selected(Users.team == "a", fields=(b"name", b"team"))
+    assert [(b"2", {b"id": b"2"})] == drive(FINDER.find(selection), [reply]).result
+
+
 def test_a_row_that_is_gone_is_left_out():
     """An entry without its record is nobody."""
     reply = [[b"rows", 1, 2, 0, 0, b"", [1], [b"1", b"2"], [[], [b"name", b"a"]]]]
@@ -385,8 +392,38 @@ def test_entries_of_another_mapper_are_not_read():
 
 def test_rows_are_counted():
     """By the script."""
-    driven = drive(FINDER.count(selected(Users.age > 1)), [counted(7)])
+    driven = drive(FINDER.count(selected(Users.age > 1, Users.name == "a")), [counted(7)])
     assert 7 == driven.result
+    assert "count" == words(driven.batches[0])[1][4]
+
+
+@pytest.mark.parametrize(
+    ("condition", "key", "said"),
+    [
+        (Users.age > 1, b"{s}:User/by_age", [1, 3, b"[" + (successor(order_int(1)) or b""), b"+"]),
+        (Users.team == "a", b"{s}:User/by_team/a\0\1", [1, 3, "", ""]),
+    ],
+)
+def test_sizes_are_counted_by_the_index(condition: Predicate, key: bytes, said: list[Any]):
+    """One range or set that has all rows and no others: nothing else is told."""
+    driven = drive(FINDER.count(selected(condition)), [counted(7)])
+    keys, arguments = words(driven.batches[0])
+    assert (7, key) == (driven.result, keys[2])
+    assert ("size", said) == (arguments[4], arguments[10:])
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        selected(Users.age > 1, without=frozenset((b"1",))),
+        selected(Users.team == "a", Users.age > 1),
+        selected(Users.team.in_(["a", "b"]) | (Users.age > 1)),
+        selected(Users.email == "x"),
+    ],
+)
+def test_what_must_be_looked_at_is_not_counted_by_size(selection: Selection):
+    """Keys to leave out, further conditions, unions, owners."""
+    driven = drive(FINDER.count(selection), [counted(7)])
     assert "count" == words(driven.batches[0])[1][4]
 
 

@@ -1,0 +1,70 @@
+"""What a script of a query pays for: microseconds of the server for 100 entities in one call.
+
+    python benchmarks/query_scripts.py
+
+Each is a script that does one thing to the 100 members of a set, by the server's own count
+(`INFO commandstats`), the least of several rounds; what an empty script takes is taken off. Runs on
+a server of its own, from the wheel or the PATH.
+"""
+
+import sys
+from pathlib import Path
+
+import redis
+
+from contestants import redmapper_lua
+from worker.people import people
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "docs" / "examples"))
+from redis_server import running_redis
+
+ENTITIES = 10_000
+CALLS, ROUNDS = 100, 20
+RECORD, SET = "{shop}:User:", "{shop}:User/by_city/city7\0\1"
+
+FIELDS = "'name','email','age','city','created','score','note'"
+LOOP = "local found = {} for i = 1, #ids do found[i] = %s end return #found"
+PREFIXED = "redis.call('%s', ARGV[1] .. ids[i], %s)"
+
+SCRIPTS = {
+    "nothing": "return #ids",
+    "a field of each, by HGET": LOOP % (PREFIXED % ("HGET", "'age'")),
+    "two fields of each, by HMGET": LOOP % (PREFIXED % ("HMGET", "'age', 'created'")),
+    "seven fields of each, by HMGET": LOOP % (PREFIXED % ("HMGET", FIELDS)),
+    "each whole, by HGETALL": LOOP % "redis.call('HGETALL', ARGV[1] .. ids[i])",
+    "a field of all, by one SORT_RO": (
+        "return #redis.call('SORT_RO', KEYS[1], 'BY', 'nosort', 'GET', '#', "
+        "'GET', ARGV[1] .. '*->age')"
+    ),
+    "in the set, one by one": LOOP % "redis.call('SISMEMBER', KEYS[1], ids[i])",
+    "in the set, by one SMISMEMBER": "return #redis.call('SMISMEMBER', KEYS[1], unpack(ids))",
+}
+BEGIN = "#!lua flags=no-writes\nlocal ids = redis.call('SMEMBERS', KEYS[1])\n"
+
+
+def main() -> None:
+    """Fill a server, then measure in turn."""
+    with running_redis() as url:
+        store = redmapper_lua.connect(url)
+        for first in range(1, ENTITIES, 1_000):
+            store.insert_many(people(first, 1_000))
+        client = redis.Redis.from_url(url, protocol=2)
+        scripts = {name: client.script_load(BEGIN + text) for name, text in SCRIPTS.items()}
+        least = dict.fromkeys(scripts, float("inf"))
+        for _ in range(ROUNDS):
+            for name, sha in scripts.items():
+                least[name] = min(least[name], taken(client, sha))
+        for name in [*scripts][1:]:
+            print(f"{name:34}{least[name] - least['nothing']:7.1f}")
+
+
+def taken(client: redis.Redis, sha: str) -> float:
+    """Microseconds of one call."""
+    client.config_resetstat()
+    for _ in range(CALLS):
+        client.evalsha(sha, 1, SET, RECORD)
+    return float(client.info("commandstats")["cmdstat_evalsha"]["usec_per_call"])
+
+
+if __name__ == "__main__":
+    main()

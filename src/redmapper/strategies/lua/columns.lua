@@ -1,0 +1,84 @@
+-- Candidates, and what their records hold. A candidate is a number: keys[i] is its key, held[place][i]
+-- what its record has under that name, false where there is nothing. Conditions and orders take many
+-- of them at a time, as lists of numbers: a field is read, a set is asked, for all of them in a row.
+
+local keys, held = {}, {}
+local seen, read, spent = 0, 0, 0
+
+-- Whose records have been looked at: those of whom the column that was read first is known, and
+-- others, once another column has been read where that one was not.
+local first, others, mixed = nil, {}, false
+
+local function column()
+  return { kind = kinds[take()], place = number(), shadow = number() }
+end
+
+-- A piece with all that follow it, the next of which has this number.
+local function whole(key, name, text, next_one)
+  local pieces = {}
+  while text do
+    pieces[#pieces + 1] = text
+    text = #text == PIECE and call('HGET', prefix .. key, name .. ':' .. next_one)
+    next_one = next_one + 1
+  end
+  return table.concat(pieces)
+end
+
+local function look_at(i)
+  if first[i] == nil and not others[i] then
+    read, others[i], mixed = read + 1, true, true
+  end
+end
+
+local function stored_at(place, rows)
+  local texts, name, fresh = held[place] or {}, names[place], 0
+  held[place], first = texts, first or texts
+  local ask, ids, head, plain = call, keys, prefix, texts == first and not mixed
+  for j = 1, #rows do
+    local i = rows[j]
+    if texts[i] == nil then
+      local text = ask('HGET', head .. ids[i], name)
+      if text and #text == PIECE then text = whole(ids[i], name, text, 1) end
+      if not plain then look_at(i) end
+      texts[i], fresh = text, fresh + 1
+    end
+  end
+  if plain then read = read + fresh end
+  spent = spent + 3 * fresh
+  return texts
+end
+
+-- The values of a column, by candidate: of the key, of a field, or of one as its norm makes it.
+local function values_of(of, rows)
+  if of.place == 0 then return keys end
+  if of.shadow == 0 then return stored_at(of.place, rows) end
+  local normed, alike = stored_at(of.shadow, rows), {}
+  for j = 1, #rows do
+    if not normed[rows[j]] then alike[#alike + 1] = rows[j] end
+  end
+  local plain = stored_at(of.place, alike)
+  of.texts = of.texts or {}
+  for j = 1, #rows do
+    of.texts[rows[j]] = normed[rows[j]] or plain[rows[j]]
+  end
+  return of.texts
+end
+
+-- An entry may outlive its record: where all that was read is absent, the record may be, too.
+local function exists(i)
+  for place = 1, #names do
+    if held[place] and held[place][i] then return true end
+  end
+  return call('HLEN', prefix .. keys[i]) > 0
+end
+
+local function present(rows, every)
+  if read == 0 and not every then return rows end
+  local left = {}
+  for j = 1, #rows do
+    local i = rows[j]
+    local looked_at = every or others[i] or (first and first[i] ~= nil)
+    if not looked_at or exists(i) then left[#left + 1] = i end
+  end
+  return left
+end

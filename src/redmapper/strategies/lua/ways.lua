@@ -1,0 +1,101 @@
+-- Ways to the entries, and what each costs. Paths: sources, unions of them, and choices.
+
+local path
+path = function()
+  local word = take()
+  if word == 'any' or word == 'least' then return { word = word, parts = each(path) } end
+  local id = number()
+  local source = sources[word].say()
+  source.id, source.kind = id, sources[word]
+  return source
+end
+
+local function size_of(of)
+  if of.kind then
+    of.least = of.kind.size(of)
+    return of.least
+  end
+  local sum, least = 0, HUGE
+  for i = 1, #of.parts do
+    local size = size_of(of.parts[i])
+    sum = sum + size
+    if least - size > 0 then
+      least, of.pick = size, of.parts[i]
+    end
+  end
+  return of.word == 'any' and sum or least
+end
+
+local function picked_of(of, found)
+  if of.kind then
+    found[#found + 1] = of
+  elseif of.pick and of.word == 'least' then
+    picked_of(of.pick, found)
+  else
+    for i = 1, #of.parts do
+      picked_of(of.parts[i], found)
+    end
+  end
+  return found
+end
+
+-- Ways: what each costs, in units of about half a microsecond.
+
+local function way()
+  local said = { walks = flag(), distinct = flag(), covers = each(number), path = path() }
+  local covered = {}
+  for i = 1, #said.covers do
+    covered[said.covers[i]] = true
+  end
+  said.left = {}
+  for i = 1, #conditions do
+    if not covered[i] then
+      said.left[#said.left + 1] = conditions[i]
+      said.reads = said.reads or conditions[i].reads
+    end
+  end
+  return said
+end
+
+local function expected_of(ways, all)
+  local matching, taken = all, {}
+  table.sort(ways, function(a, b) return a.size - b.size < 0 end)
+  for i = 1, #ways do
+    local fresh = #ways[i].covers > 0
+    for j = 1, #ways[i].covers do
+      fresh = fresh and not taken[ways[i].covers[j]]
+      taken[ways[i].covers[j]] = true
+    end
+    if fresh then matching = matching * ways[i].size / math.max(all, 1) end
+  end
+  return math.max(matching, 1)
+end
+
+local function cost_of(of, expected)
+  local one, count = of.reads and 6 or 3, of.size
+  if wanted == 'count' and #of.left == 0 and of.distinct then return 0 end
+  if of.walks and wish >= 0 then
+    count = math.min(count, (wish + #leave_out) * math.max(count, 1) / expected)
+  elseif wish >= 0 and not by_key_alone then
+    one = one + 5
+  end
+  if not of.walks and of.size - most > 0 then one = one + 3 end
+  return count * one
+end
+
+-- The sizes of all ways behind the number of the cheapest.
+local function cheapest(ways, all)
+  local sizes, listed, least = { 'plan', 1 }, { unpack(ways) }, HUGE
+  for i = 1, #ways do
+    ways[i].number, ways[i].size = i, size_of(ways[i].path)
+    sizes[i + 2] = ways[i].size
+  end
+  local expected = expected_of(listed, all)
+  for i = 1, #ways do
+    local cost = cost_of(ways[i], expected)
+    if least - cost > 0 then
+      sizes[2], least = i, cost
+    end
+  end
+  return sizes
+end

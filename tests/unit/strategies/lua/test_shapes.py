@@ -1,0 +1,206 @@
+"""What is filled in for a query of a known shape is what planning and wording it anew would say."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from redmapper import Field, Key, Lookup, Mapper, MapperRegistry, Ordered, Unique, UnsupportedQuery
+from redmapper.mapping.predicates import And, Between, Compare, Predicate
+from redmapper.query.selection import Selection, resolve_order
+from redmapper.strategies.lua.find import Planned, Search
+from redmapper.strategies.lua.keys import Keyspace
+from redmapper.strategies.lua.shapes import MOST_SHAPES, Said, Shapes
+
+
+@attrs.define
+class Thing:
+    """An entity with a field of every kind."""
+
+    id: int
+    name: str
+    city: str
+    age: int
+    seen: datetime
+    born: date
+    size: float
+    price: Decimal
+    code: bytes
+    done: bool
+    owner: UUID
+
+
+class Things(Mapper[Thing]):
+    """Indexes over one field and several, in both directions; some fields have none."""
+
+    id = Key[int]()
+    name = Field[str](norm=str.casefold)
+    city = Field[str]()
+    age = Field[int]()
+    seen = Field[datetime]()
+    born = Field[date]()
+    size = Field[float]()
+    price = Field[Decimal]()
+    code = Field[bytes]()
+    done = Field[bool]()
+    owner = Field[UUID]()
+
+    by_city = Lookup(city)
+    by_city_done = Lookup(city, done)
+    by_name = Unique(name)
+    by_code_owner = Unique(code, owner)
+    by_age = Ordered(age)
+    newest = Ordered(city, seen.desc())
+    oldest = Ordered(city, age.desc(), born)
+    by_price = Ordered(price.desc())
+    by_size = Ordered(size)
+
+
+MAPPED = MapperRegistry(Things).mapped(Thing)
+SPACE = Keyspace(b"{s}")
+VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "name": st.text(max_size=3),
+    "city": st.sampled_from(["a", "b", "\0", "", "A" * 70]),
+    "age": st.integers(),
+    "seen": st.datetimes() | st.datetimes(timezones=st.just(UTC)),
+    "born": st.dates(),
+    "size": st.floats(allow_nan=False),
+    "price": st.decimals(allow_nan=False),
+    "code": st.binary(max_size=3),
+    "done": st.booleans(),
+    "owner": st.uuids(),
+}
+VERBS = ("==", "<", "<=", ">", ">=", "between")
+
+
+def condition(field: str, verb: str, values: list[Any]) -> Predicate:
+    """One condition."""
+    declared = getattr(Things, field)
+    if verb == "between":
+        return Between(declared, *values)
+    return Compare(declared, verb, values[0])
+
+
+@st.composite
+def alike(draw: st.DrawFn) -> tuple[list[list[Predicate]], Any]:
+    """The conditions of some queries which differ in their literals alone, and their order."""
+    fields = draw(st.lists(st.sampled_from(sorted(VALUES)), unique=True, max_size=4))
+    verbs = [draw(st.sampled_from(VERBS)) for _ in fields]
+    queries = [
+        [
+            condition(field, verb, [draw(VALUES[field]) for _ in range(2)])
+            for field, verb in zip(fields, verbs, strict=True)
+        ]
+        for _ in range(3)
+    ]
+    term = getattr(Things, draw(st.sampled_from(sorted(VALUES))))
+    order = draw(st.sampled_from([(), (term.asc(),), (term.desc(), Things.id.asc())]))
+    return queries, resolve_order(order, MAPPED)
+
+
+def selection(conditions: list[Predicate], **options: Any) -> Selection:
+    """A selection of these conditions."""
+    where = And(tuple(conditions)) if len(conditions) > 1 else (*conditions, None)[0]
+    return Selection(MAPPED, where, **{"scan": True, **options})
+
+
+def anew(asked: Selection, wanted: str) -> Said:
+    """What is said where nothing is known."""
+    return Search(SPACE, Shapes(), asked, wanted).said
+
+
+@given(alike(), st.sampled_from(["rows", "count"]), st.sampled_from([None, 20]))
+def test_the_words_are_those_of_a_new_plan(
+    queries: tuple[list[list[Predicate]], Any], wanted: str, limit: int | None
+):
+    """Whatever the literals were of the one that was learned from."""
+    shapes = Shapes()
+    conditions, order = queries
+    for each in conditions:
+        asked = selection(each, order=order, limit=limit)
+        assert anew(asked, wanted) == Search(SPACE, shapes, asked, wanted).said
+
+
+def planned(monkeypatch: pytest.MonkeyPatch, *selections: Selection, wanted: str = "rows") -> int:
+    """How many of these selections, one after the other, have been planned."""
+    plans: list[Selection] = []
+    plan = Planned.of
+
+    def noted(keyspace: Keyspace, asked: Selection) -> Planned:
+        plans.append(asked)
+        return plan(keyspace, asked)
+
+    monkeypatch.setattr(Planned, "of", noted)
+    shapes = Shapes()
+    for each in selections:
+        Search(SPACE, shapes, each, wanted)
+    return len(plans)
+
+
+def test_a_shape_is_planned_once(monkeypatch: pytest.MonkeyPatch):
+    """Literals and the number of a limit may differ."""
+    asked = [
+        selection([Things.city == city, Things.age.between(low, low + 9)], limit=low)
+        for city, low in (("a", 1), ("b", 2), ("c", 300))
+    ]
+    assert 1 == planned(monkeypatch, *asked)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        selection([Things.city == "b"]),
+        selection([Things.city == "b"], limit=1, order=resolve_order((Things.age.asc(),), MAPPED)),
+        selection([Things.city == "b"], limit=1, scan=False),
+        selection([Things.city > "b"], limit=1),
+        selection([Things.age == 1], limit=1),
+        selection([Things.city == "b", Things.age == 1], limit=1),
+        selection([Things.city == "b"], limit=1, fields=(b"age",)),
+        selection([], limit=1),
+    ],
+)
+def test_other_shapes_are_planned(monkeypatch: pytest.MonkeyPatch, other: Selection):
+    """Of other fields, operators, orders, and so on."""
+    assert 2 == planned(monkeypatch, selection([Things.city == "a"], limit=1), other)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        selection([Things.city == "a", Things.city == "b"]),
+        selection([Things.city != "a"]),
+        selection([Things.city.in_(["a"])]),
+        selection([(Things.city == "a") | (Things.age == 1)]),
+        selection([Things.id == 1]),
+        selection([Things.age.between(2, 1)]),
+        selection([Things.city == "a"], without=frozenset((b"1",))),
+    ],
+)
+def test_what_is_planned_each_time(monkeypatch: pytest.MonkeyPatch, asked: Selection):
+    """Where literals decide of more than some words."""
+    assert 2 == planned(monkeypatch, asked, asked)
+
+
+def test_a_literal_that_does_not_fit_is_refused_as_ever():
+    """With the same message."""
+    shapes = Shapes()
+    Search(SPACE, shapes, selection([Things.age == 1]), "rows")
+    with pytest.raises(UnsupportedQuery) as first:
+        anew(selection([Things.age == "x"]), "rows")  # type: ignore[list-item]
+    with pytest.raises(UnsupportedQuery) as again:
+        Search(SPACE, shapes, selection([Things.age == "x"]), "rows")  # type: ignore[list-item]
+    assert str(first.value) == str(again.value)
+
+
+def test_shapes_are_forgotten_rather_than_piled_up():
+    """A program that makes ever new ones does not grow without end."""
+    shapes, said = Shapes(), anew(selection([Things.city == "a"]), "rows")
+    for number in range(MOST_SHAPES + 1):
+        fields = (b"%d" % number,)
+        shapes.learn(selection([Things.city == "a"], fields=fields), "fields", said)
+    assert 1 == len(shapes)
