@@ -15,7 +15,6 @@ never holds the server for long; several steps together are not one snapshot.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
@@ -202,7 +201,7 @@ class Search:
         self.read += read
         counted = kind == b"count"
         keys = [] if counted else found
-        rows = [] if counted or kind == b"keys" else list(self._rows(keys, records))
+        rows = [] if counted or kind == b"keys" else self._rows(keys, records)
         total = found if counted else 0
         return Step(kind == b"keys", way, seen, read, source, cursor, picked, keys, total, rows)
 
@@ -241,30 +240,35 @@ class Search:
             *(self.limit, cut, page, CANDIDATES, WORK),
         ]
 
-    def _rows(self, keys: list[KeyBytes], records: list[Reply]) -> Iterator[Row]:
+    def _rows(self, keys: list[KeyBytes], records: list[Reply]) -> list[Row]:
         """Rows with whole records, or with the fields that are wanted; those that are there."""
         mapped, fields, judge = self.selection.mapped, self.selection.fields, self.judge
         if self.wanted == "fields":
-            yield from self._rows_of(fields or (), keys, records)
-            return
-        for key, reply in zip(keys, records, strict=True):
-            whole = joined(reply, mapped, key)
-            if whole is not None and (judge is None or judge(whole)):
-                yield key, whole
+            return self._rows_of(fields or (), keys, records)
+        joint = [
+            (key, joined(reply, mapped, key)) for key, reply in zip(keys, records, strict=True)
+        ]
+        return [
+            (key, record)
+            for key, record in joint
+            if record is not None and (judge is None or judge(record))
+        ]
 
     def _rows_of(
         self, fields: tuple[bytes, ...], keys: list[KeyBytes], records: list[Reply]
-    ) -> Iterator[Row]:
+    ) -> list[Row]:
         """Rows with some fields; None in place of these is a record that is gone."""
         key_field = self.selection.mapped.key.stored
+        rows: list[Row] = []
         for key, values in zip(keys, records if fields else [()] * len(keys), strict=True):
             if values is None:
                 continue
-            record: Record = dict(zip(fields, values, strict=True))
+            record: Record = dict(zip(fields, values))  # noqa: B905 - this runs once a row
             if None in values:
                 record = {name: value for name, value in record.items() if value is not None}
             record[key_field] = key
-            yield key, record
+            rows.append((key, record))
+        return rows
 
     def judged_by_entries(self, step: Step) -> bool:
         """Whether keys that a step has gathered need no look at their records."""

@@ -37,6 +37,18 @@ local function key_of(member, source)
   return read_key[form](source.descends and complement(tail) or tail)
 end
 
+-- Of some keys, those that a set has.
+local function members_of(set, some)
+  local kept = {}
+  for from = 1, #some, SLICE do
+    local found = call('SMISMEMBER', set, unpack(some, from, math.min(from + SLICE - 1, #some)))
+    for i = 1, #found do
+      if found[i] == 1 then kept[#kept + 1] = some[from + i - 1] end
+    end
+  end
+  return kept
+end
+
 local sources = {
   sorted = {
     say = function()
@@ -81,13 +93,10 @@ local sources = {
         return call(#sets == 1 and 'SMEMBERS' or 'SINTER', unpack(sets))
       end
       smallest = tonumber(smallest) or source.smallest
-      local found, keys = call('SSCAN', sets[smallest], scanned or '0', 'COUNT', count), {}
-      for i = 1, #found[2] do
-        local inside = true
-        for j = 1, #sets do
-          inside = inside and (j == smallest or call('SISMEMBER', sets[j], found[2][i]) == 1)
-        end
-        if inside then keys[#keys + 1] = found[2][i] end
+      local found = call('SSCAN', sets[smallest], scanned or '0', 'COUNT', count)
+      local keys = found[2]
+      for j = 1, #sets do
+        if j ~= smallest then keys = members_of(sets[j], keys) end
       end
       return keys, found[1] ~= '0' and smallest .. ':' .. found[1] or nil
     end,
