@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 import time
 from collections.abc import Iterable
@@ -20,12 +18,12 @@ from redmapper.faces.exchange import (
     accepted,
     failure,
     packed,
-    ready_replies,
     unknown_script,
 )
 from redmapper.faces.observe import Observer
 from redmapper.faces.redis_errors import unresolved
 from redmapper.faces.sync.links import Links
+from redmapper.faces.sync.plain import plain_of, receive, send
 from redmapper.wire import Batch, Flow, Reply
 from redmapper.work.strategy import IndexStrategy
 
@@ -146,34 +144,12 @@ class ServerRunner:
 
 def _ask(link: Any, parts: Iterable[bytes], wanted: int) -> list[Any]:  # noqa: ANN401 - redis-py's connection
     """So many replies, an error reply as a value, so that those after it are read too."""
-    _send(link, parts)
-    replies = [_next_reply(link)]
-    if wanted > 1:
-        ready = ready_replies(link)
-        replies += ready(wanted - 1)
-        while len(replies) < wanted:
-            replies.append(_next_reply(link))
-            replies += ready(wanted - len(replies))
-    return replies
-
-
-def _send(link: Any, parts: Iterable[bytes]) -> None:  # noqa: ANN401
-    """Send what is packed: as far as the socket takes it at once, without asking it before.
-
-    A socket of Python that has a timeout asks first whether it may write, a system call each time.
-    """
-    sock = getattr(link, "_sock", None)
-    if type(sock) is not socket.socket or link.health_check_interval:
-        link.send_packed_command(parts)
-        return
-    number = sock.fileno()
-    for part in parts:
-        try:
-            taken = os.write(number, part)
-        except BlockingIOError:
-            taken = 0
-        if taken < len(part):
-            sock.sendall(memoryview(part)[taken:])
+    plain = plain_of(link)
+    if plain is not None:
+        send(plain[0], parts)
+        return receive(plain, wanted)
+    link.send_packed_command(parts)
+    return [_next_reply(link) for _ in range(wanted)]
 
 
 def _next_reply(link: Any) -> Any:  # noqa: ANN401

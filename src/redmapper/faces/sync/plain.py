@@ -1,0 +1,83 @@
+"""The shortest way over a connection of redis-py: where it is a plain socket that speaks RESP2.
+
+redis-py has made the connection and will end it. What it does in between for each command and each
+reply costs more than packing and parsing them: so bytes go to its socket, and come into its hiredis
+reader, directly. Neither is public. A connection that has something more (TLS, RESP3 with messages
+between the replies, a health check, another parser) goes redis-py's way.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterable
+from typing import Any, TypeAlias
+
+import hiredis
+from redis import exceptions as theirs
+from redis._parsers import hiredis as theirs_parser
+
+Plain: TypeAlias = "tuple[socket.socket, hiredis.Reader]"
+
+_NOT_ENOUGH = getattr(theirs_parser, "NOT_ENOUGH_DATA", None)
+"""What redis-py has its reader answer when the next reply has not come whole."""
+
+READ_SIZE = 1 << 16
+
+
+def plain_of(link: Any) -> Plain | None:  # noqa: ANN401 - redis-py's connection
+    """The socket and the reader of a connection that has nothing more; else None."""
+    sock = getattr(link, "_sock", None)
+    reader = getattr(getattr(link, "_parser", None), "_reader", None)
+    if (
+        type(sock) is socket.socket
+        and isinstance(reader, hiredis.Reader)
+        and _NOT_ENOUGH is not None
+        and str(link.protocol) == "2"
+        and not link.health_check_interval
+    ):
+        return sock, reader
+    return None
+
+
+def send(sock: socket.socket, parts: Iterable[bytes]) -> None:
+    """Send what is packed: as far as the socket takes it at once, without asking it before.
+
+    A socket of Python that has a timeout asks first whether it may write, a system call each time.
+    """
+    number = sock.fileno()
+    for part in parts:
+        try:
+            taken = os.write(number, part)
+        except BlockingIOError:
+            taken = 0
+        if taken < len(part):
+            sock.sendall(memoryview(part)[taken:])
+
+
+def receive(plain: Plain, wanted: int) -> list[Any]:
+    """So many replies, error replies as values; redis-py's errors where the link does not last."""
+    sock, reader = plain
+    replies: list[Any] = []
+    while True:
+        reply = reader.gets(False)  # noqa: FBT003 - bytes, whatever the client decodes
+        if reply is _NOT_ENOUGH:
+            reader.feed(_come(sock))
+            continue
+        if isinstance(reply, theirs.ConnectionError):
+            raise reply
+        replies.append(reply)
+        if len(replies) == wanted:
+            return replies
+
+
+def _come(sock: socket.socket) -> bytes:
+    try:
+        data = sock.recv(READ_SIZE)
+    except TimeoutError as late:
+        message = "Timeout reading from socket"
+        raise theirs.TimeoutError(message) from late
+    if not data:
+        message = "Connection closed by server."
+        raise theirs.ConnectionError(message)
+    return data
