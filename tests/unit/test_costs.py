@@ -181,7 +181,7 @@ def test_an_insert(store: Store):
         unit.add_all([user(number) for number in range(count)])
         return unit.commit
 
-    assert 37 >= each(prepare)
+    assert 36 >= each(prepare)
 
 
 def test_a_commit_of_one(store: Store):
@@ -191,7 +191,7 @@ def test_a_commit_of_one(store: Store):
         with store.unit() as unit:
             unit.add(user(1))
 
-    assert 115 >= calls(work)
+    assert 100 >= calls(work)
 
 
 def two_conditions(store: Store, low: int) -> Any:
@@ -218,4 +218,4 @@ def test_a_row_of_a_query(store: Store):
         return two_conditions(store, 1).order_by(Users.created.desc()).limit(count).all
 
     prepare(1)()
-    assert 7.1 >= each(prepare)
+    assert 5.1 >= each(prepare)
