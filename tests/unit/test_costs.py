@@ -139,12 +139,12 @@ def test_a_load(store: Store):
         unit.__enter__()
         return lambda: unit.get_many(User, list(range(count)))
 
-    assert 13.1 >= each(prepare)
+    assert 14 >= each(prepare)
 
 
 def test_a_load_without_a_unit(store: Store):
     """Decoded."""
-    assert 10.1 >= each(lambda count: lambda: store.get_many(User, list(range(count))))
+    assert 11 >= each(lambda count: lambda: store.get_many(User, list(range(count))))
 
 
 def test_a_comparison(store: Store):
@@ -156,7 +156,7 @@ def test_a_comparison(store: Store):
         unit.get_many(User, list(range(count)))
         return unit.commit
 
-    assert 0.1 >= each(prepare)
+    assert 1 >= each(prepare)
 
 
 def test_a_change(store: Store):
@@ -169,7 +169,7 @@ def test_a_change(store: Store):
             found.age = 91
         return unit.commit
 
-    assert 23.3 >= each(prepare)
+    assert 24 >= each(prepare)
 
 
 def test_an_insert(store: Store):
@@ -181,7 +181,7 @@ def test_an_insert(store: Store):
         unit.add_all([user(number) for number in range(count)])
         return unit.commit
 
-    assert 36.1 >= each(prepare)
+    assert 37 >= each(prepare)
 
 
 def test_a_commit_of_one(store: Store):
