@@ -12,6 +12,7 @@ import pytest
 from redis import exceptions as theirs
 from redis._parsers import hiredis as theirs_parser
 
+from redmapper.faces.sync import plain as room
 from redmapper.faces.sync.plain import Plain, plain_of, receive, send
 from redmapper.faces.sync.runner import _ask
 
@@ -224,3 +225,11 @@ def test_what_is_not_plain_goes_the_way_of_redis_py(what: str, ours: socket.sock
 def test_the_protocol_may_be_text(ours: socket.socket):
     """As an address has it."""
     assert plain_of(Link(ours, protocol="2")) is not None
+
+
+def test_where_sockets_are_no_files_redis_py_writes(
+    ours: socket.socket, monkeypatch: pytest.MonkeyPatch
+):
+    """As on Windows."""
+    monkeypatch.setattr(room, "DESCRIPTORS", False)
+    assert plain_of(Link(ours)) is None

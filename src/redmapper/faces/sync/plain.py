@@ -24,13 +24,17 @@ _NOT_ENOUGH = getattr(theirs_parser, "NOT_ENOUGH_DATA", None)
 
 READ_SIZE = 1 << 16
 
+DESCRIPTORS = os.name == "posix"
+"""Whether sockets are written to as files are; Windows keeps them apart."""
+
 
 def plain_of(link: Any) -> Plain | None:  # noqa: ANN401 - redis-py's connection
     """The socket and the reader of a connection that has nothing more; else None."""
     sock = getattr(link, "_sock", None)
     reader = getattr(getattr(link, "_parser", None), "_reader", None)
     if (
-        type(sock) is socket.socket
+        DESCRIPTORS
+        and type(sock) is socket.socket
         and isinstance(reader, hiredis.Reader)
         and _NOT_ENOUGH is not None
         and str(link.protocol) == "2"
