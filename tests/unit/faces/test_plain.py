@@ -2,13 +2,13 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
-import attrs
 import hiredis
 import pytest
+import redis
 from redis import exceptions as theirs
 from redis._parsers import hiredis as theirs_parser
 
@@ -28,28 +28,31 @@ def reader() -> hiredis.Reader:
     )
 
 
-@attrs.define(eq=False)
-class Link:
-    """A connection of redis-py, as far as one looks at it."""
+class Recording(redis.Connection):
+    """A connection with methods of its own."""
 
-    _sock: Any
-    _parser: Any = attrs.field(factory=lambda: SimpleNamespace(_reader=reader()))
-    protocol: Any = 2
-    health_check_interval: float = 0
-    sent: list[bytes] = attrs.field(factory=list)
-    replies: list[Any] = attrs.field(factory=list)
+    sent: tuple[bytes, ...] = ()
+    replies: tuple[Any, ...] = ()
 
-    def send_packed_command(self, parts: Any) -> None:
-        """The way of redis-py."""
-        self.sent += parts
+    def send_packed_command(self, command: Any, *_: Any) -> None:
+        """Note it."""
+        self.sent = (*self.sent, *command)
 
-    def read_response(self, *, disable_decoding: bool) -> Any:
-        """The same."""
-        assert disable_decoding
-        reply = self.replies.pop(0)
+    def read_response(self, *_: Any, **options: Any) -> Any:
+        """The next one."""
+        assert options == {"disable_decoding": True}
+        reply, *self.replies = self.replies  # type: ignore[assignment]
         if isinstance(reply, Exception):
             raise reply
         return reply
+
+
+def link(sock: Any, kind: type[redis.Connection] = redis.Connection, **options: Any) -> Any:
+    """A connection of redis-py that has been made."""
+    connection = kind(**{"protocol": 2, **options})
+    connection._sock = sock
+    connection._parser._reader = reader()
+    return connection
 
 
 @pytest.fixture
@@ -194,37 +197,60 @@ def test_what_is_no_reply_is_said(plain: Plain, end: socket.socket):
 # --- which connections -----------------------------------------------------------------------
 
 
-def test_a_plain_connection_is_used_directly(ours: socket.socket, end: socket.socket):
-    """Nothing of redis-py is called."""
-    link = Link(ours)
+@pytest.mark.parametrize("protocol", [2, "2"], ids=["number", "text"])
+def test_a_plain_connection_is_used_directly(
+    protocol: Any, ours: socket.socket, end: socket.socket
+):
+    """Nothing of redis-py is called; an address has the protocol as text."""
     end.sendall(b"+PONG\r\n")
-    assert [b"PONG"] == _ask(link, [b"ping"], 1)
-    assert (b"ping", []) == (read(end, 4), link.sent)
+    assert [b"PONG"] == _ask(link(ours, protocol=protocol), [b"ping"], 1)
+    assert b"ping" == read(end, 4)
 
 
-NOT_PLAIN: dict[str, dict[str, Any]] = {
-    "TLS, or whatever else": {"sock": object()},
-    "not connected": {"sock": None},
-    "watched": {"health_check_interval": SECOND},
-    "RESP3": {"protocol": 3},
-    "another parser": {"parser": SimpleNamespace()},
-    "another reader": {"parser": SimpleNamespace(_reader=object())},
+def test_so_is_one_over_a_unix_socket(ours: socket.socket):
+    """It is as plain."""
+    connection = redis.UnixDomainSocketConnection(protocol=2)
+    connection._sock, connection._parser._reader = ours, reader()
+    assert plain_of(connection) is not None
+
+
+def another_parser(connection: Any) -> Any:
+    """One without a reader."""
+    connection._parser = SimpleNamespace()
+    return connection
+
+
+def another_reader(connection: Any) -> Any:
+    """One that is not hiredis'."""
+    connection._parser._reader = object()
+    return connection
+
+
+NOT_PLAIN: dict[str, Callable[[socket.socket], Any]] = {
+    "TLS, or whatever else": lambda _: link(object()),
+    "not connected": lambda _: link(None),
+    "watched": lambda sock: link(sock, health_check_interval=SECOND),
+    "RESP3": lambda sock: link(sock, protocol=3),
+    "another parser": lambda sock: another_parser(link(sock)),
+    "another reader": lambda sock: another_reader(link(sock)),
+    "with methods of its own": lambda sock: link(sock, Recording),
+    "no connection of redis-py": lambda sock: SimpleNamespace(_sock=sock),
 }
 
 
 @pytest.mark.parametrize("what", NOT_PLAIN)
-def test_what_is_not_plain_goes_the_way_of_redis_py(what: str, ours: socket.socket):
+def test_what_is_not_plain(what: str, ours: socket.socket):
+    """It goes the way of redis-py."""
+    assert plain_of(NOT_PLAIN[what](ours)) is None
+
+
+def test_the_way_of_redis_py(ours: socket.socket):
     """Its errors are values as well."""
     error = theirs.ResponseError("no")
-    link = Link(**{"sock": ours, **NOT_PLAIN[what]}, replies=[b"one", error])
-    assert plain_of(link) is None
-    assert [b"one", error] == _ask(link, [b"word"], 2)
-    assert [b"word"] == link.sent
-
-
-def test_the_protocol_may_be_text(ours: socket.socket):
-    """As an address has it."""
-    assert plain_of(Link(ours, protocol="2")) is not None
+    connection = link(ours, Recording)
+    connection.replies = (b"one", error)
+    assert [b"one", error] == _ask(connection, [b"word"], 2)
+    assert (b"word",) == connection.sent
 
 
 def test_where_sockets_are_no_files_redis_py_writes(
@@ -232,4 +258,4 @@ def test_where_sockets_are_no_files_redis_py_writes(
 ):
     """As on Windows."""
     monkeypatch.setattr(room, "DESCRIPTORS", False)
-    assert plain_of(Link(ours)) is None
+    assert plain_of(link(ours)) is None

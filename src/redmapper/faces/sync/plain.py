@@ -3,7 +3,7 @@
 redis-py has made the connection and will end it. What it does in between for each command and each
 reply costs more than packing and parsing them: so bytes go to its socket, and come into its hiredis
 reader, directly. Neither is public. A connection that has something more (TLS, RESP3 with messages
-between the replies, a health check, another parser) goes redis-py's way.
+between the replies, a health check, another parser, methods of somebody's own) goes redis-py's way.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 import hiredis
+import redis
 from redis import exceptions as theirs
 from redis._parsers import hiredis as theirs_parser
 
@@ -21,6 +22,9 @@ Plain: TypeAlias = "tuple[socket.socket, hiredis.Reader]"
 
 _NOT_ENOUGH = getattr(theirs_parser, "NOT_ENOUGH_DATA", None)
 """What redis-py has its reader answer when the next reply has not come whole."""
+
+_KINDS = (redis.Connection, redis.UnixDomainSocketConnection)
+"""Nothing that inherits from them: it may watch, or change, what is sent and read."""
 
 READ_SIZE = 1 << 16
 
@@ -34,6 +38,7 @@ def plain_of(link: Any) -> Plain | None:  # noqa: ANN401 - redis-py's connection
     reader = getattr(getattr(link, "_parser", None), "_reader", None)
     if (
         DESCRIPTORS
+        and type(link) in _KINDS
         and type(sock) is socket.socket
         and isinstance(reader, hiredis.Reader)
         and _NOT_ENOUGH is not None
