@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import attrs
@@ -56,6 +59,21 @@ def differences_but_version(base: Record, record: Record) -> FieldChanges:
     changes = differences(base, record)
     changes.pop(VERSION, None)
     return changes
+
+
+_mapped = attrgetter("mapped")
+
+
+def suspects(tracked: Iterable[Tracked]) -> list[Tracked]:
+    """All but those, never pending, whose attributes are the very objects that were loaded."""
+    found: list[Tracked] = []
+    for mapped, group in groupby(tracked, _mapped):
+        held = list(group)
+        try:
+            found += mapped.codec.suspects(held)
+        except AttributeError:  # an attribute without a value: who has it is found later
+            found += held
+    return found
 
 
 def is_pending(tracked: Tracked) -> bool:

@@ -11,8 +11,6 @@ So a commit that fails has moved nothing in memory, and the same unit can be men
 from __future__ import annotations
 
 from collections import deque
-from itertools import groupby
-from operator import attrgetter
 
 import attrs
 
@@ -25,6 +23,7 @@ from redmapper.errors import (
 from redmapper.mapping.mapped import KeyBytes, MappedClass
 from redmapper.mapping.records import FieldChanges
 from redmapper.wire import Flow
+from redmapper.work.changes import suspects
 from redmapper.work.collect import (
     Pending,
     Stored,
@@ -70,14 +69,14 @@ class Flush:
         if self.handling is not None:
             self.handling.before_writes(self.map)
         self._check_superseded()
-        suspects = self._suspects()
-        moved = self._check_keys(suspects)
-        if len(suspects) == 1 and not moved and self._is_lone(suspects[0]):
-            return (yield from self._write_lone(suspects[0]))
+        found = suspects(self.map)
+        moved = self._check_keys(found)
+        if len(found) == 1 and not moved and self._is_lone(found[0]):
+            return (yield from self._write_lone(found[0]))
         if self.session.validates:
             check_valid(self.map)
             moved = True  # a validator may have set something
-        yield from self._write_all(self._pending(self._suspects() if moved else suspects))
+        yield from self._write_all(self._pending(suspects(self.map) if moved else found))
 
     # --- one object alone, which is what most commits are ---
 
@@ -149,21 +148,10 @@ class Flush:
                 )
                 raise UnitError(message)
 
-    def _suspects(self) -> list[Tracked]:
-        """All but those whose attributes are the very objects that were loaded."""
-        found: list[Tracked] = []
-        for mapped, group in groupby(self.map, _mapped):
-            held = list(group)
-            try:
-                found += mapped.codec.suspects(held)
-            except AttributeError:  # an attribute without a value: who has it is found later
-                found += held
-        return found
-
-    def _check_keys(self, suspects: list[Tracked]) -> bool:
+    def _check_keys(self, found: list[Tracked]) -> bool:
         """Of all whose attributes are not compared; with those the key is. Has one been taken?"""
         taken = False
-        for each in suspects:
+        for each in found:
             if each.snapshot is not None and not each.deleted:
                 continue
             each.assigned = None  # a number of a commit that was refused may be somebody's by now
@@ -188,10 +176,10 @@ class Flush:
             raise
         tracked.assigned = None
 
-    def _pending(self, suspects: list[Tracked]) -> list[Pending]:
+    def _pending(self, looked_at: list[Tracked]) -> list[Pending]:
         """All that a commit must look at: what has changed, or is new, or goes."""
         found = []
-        for each in suspects:
+        for each in looked_at:
             snapshot = each.snapshot
             if snapshot is None or each.deleted:
                 found.append(_whole(each))
@@ -313,9 +301,6 @@ class Flush:
                 self.map.forget(tracked)
             elif record is not None:
                 tracked.settle(record)
-
-
-_mapped = attrgetter("mapped")
 
 
 def _changed(tracked: Tracked, changes: FieldChanges) -> Pending:

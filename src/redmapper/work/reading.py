@@ -21,7 +21,7 @@ from redmapper.query.query import Asked
 from redmapper.query.selection import Selection
 from redmapper.query.values import reader_of
 from redmapper.wire import Flow
-from redmapper.work.changes import is_pending
+from redmapper.work.changes import is_pending, suspects
 from redmapper.work.identity import IdentityMap, Tracked
 from redmapper.work.keys import encode_unique
 from redmapper.work.overlay import Found, Overlay
@@ -217,7 +217,8 @@ class Reading:
     def pending_of(self, mapped: MappedClass) -> Overlay:
         """All that this unit would change of one mapper."""
         blind = frozenset(key for name, key in self.map.blind if name == mapped.name)
-        pending = [each for each in self.map if each.mapped is mapped and is_pending(each)]
+        mine = [each for each in self.map if each.mapped is mapped]
+        pending = [each for each in suspects(mine) if is_pending(each)]
         return Overlay.of(mapped, pending, blind)
 
 
