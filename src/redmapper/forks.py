@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import os
 
-_process = os.getpid()
-
-
-def process() -> int:
-    """The id of this process."""
-    return _process
+process = os.getpid()
+"""The id of this process."""
 
 
 def _after_fork() -> None:
-    global _process  # noqa: PLW0603 - it is the process's own
-    _process = os.getpid()
+    global process  # noqa: PLW0603 - it is the process's own
+    process = os.getpid()
+
+
+def this() -> int:
+    """The same, for whoever wants a function."""
+    return process
 
 
 if hasattr(os, "register_at_fork"):  # where processes can fork

@@ -11,18 +11,18 @@ from redmapper import forks
 CHILD = """
 import os
 from redmapper import forks
-before = forks.process()
+before = forks.process
 child = os.fork()
 if child == 0:
-    os._exit(0 if forks.process() == os.getpid() != before else 1)
+    os._exit(0 if forks.process == os.getpid() != before else 1)
 status = os.waitpid(child, 0)[1]
-print(os.waitstatus_to_exitcode(status), forks.process() == before == os.getpid())
+print(os.waitstatus_to_exitcode(status), forks.process == before == os.getpid())
 """
 
 
 def test_it_is_this_one():
     """As the system says."""
-    assert os.getpid() == forks.process()
+    assert os.getpid() == forks.process
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")

@@ -57,8 +57,13 @@ def unknown_script(batch: Batch, replies: list[Any]) -> bool:
     return batch.commands[0].script is not None and isinstance(replies[0], theirs.NoScriptError)
 
 
+_ACCEPTED = frozenset({bytes, int, list, dict, type(None)})
+
+
 def accepted(replies: list[Any]) -> list[Reply]:
     """The replies, or the first error among them, as ours."""
+    if _ACCEPTED.issuperset(map(type, replies)):
+        return replies
     for reply in replies:
         if isinstance(reply, Exception):
             raise failure(reply, sent=True) from reply

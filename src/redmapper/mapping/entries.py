@@ -74,10 +74,10 @@ def _encoded(column: Column, scalar: Scalar, none: bytes | None) -> EntryValue:
 
     if column.norm is not None:
         return encode_normed
-    return encode_text if scalar.name in _AS_STORED else encode
+    return encode_text if scalar.name in AS_STORED else encode
 
 
-_AS_STORED = ("text", "bytes")
+AS_STORED = ("text", "bytes")
 """Kinds whose stored bytes are in order as they are, but for their end."""
 
 

@@ -53,6 +53,12 @@ class MappedIndex:
     values: EntryValues
 
     @cached_property
+    def terms(self) -> tuple[tuple[Column, bool], ...]:
+        """Its columns, and whether they descend."""
+        pairs = zip(self.columns, self.index.terms, strict=True)
+        return tuple((column, term.descending) for column, term in pairs)
+
+    @cached_property
     def stored(self) -> frozenset[bytes]:
         """Every stored field that has a say in it."""
         return frozenset(name for column in self.columns for name in column.names)

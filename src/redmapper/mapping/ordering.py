@@ -122,6 +122,9 @@ def order_int(value: int) -> bytes:
     return _ended(_sized(value))
 
 
+SMALL = {b"%d" % number: order_int(number) for number in range(256)}
+"""The commonest of them, by their digits."""
+
 _POSITIVE = b"\xc0"
 _INFINITE = b"\xf0"
 _ONE_UP = bytes(range(1, 256)) + b"\0"

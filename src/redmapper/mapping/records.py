@@ -250,16 +250,17 @@ def _snapshot_source(attributes: list[Attribute], key: Attribute) -> Iterator[st
 
 
 def _compare_source(attributes: list[Attribute], key: Attribute) -> Iterator[str]:
+    olds = [f"old_{position}" for position in range(len(attributes) + 1)]
     yield "def compare(entity, snapshot):"
     yield "    changes = {}"
-    yield f"    value, old = entity.{key.name}, snapshot[0]"
-    yield "    if value is not old:"
+    yield f"    {', '.join(olds)}, = snapshot"
+    yield f"    if (value := entity.{key.name}) is not old_0:"
     yield f"        new = None if value is None else encode_{key.name}(value)"
-    yield f"        old = None if old is None else encode_{key.name}(old)"
+    yield f"        old = None if old_0 is None else encode_{key.name}(old_0)"
     yield f"        if new != old: changes[{key.column.stored!r}] = new"
-    for position, attribute in enumerate(attributes, start=1):
-        yield f"    value, old = entity.{attribute.name}, snapshot[{position}]"
-        yield from _comparing(attribute)
+    for old, attribute in zip(olds[1:], attributes, strict=True):
+        yield f"    if (value := entity.{attribute.name}) is not {old}:"
+        yield from _comparing(attribute, old)
     yield "    return changes"
 
 
@@ -283,25 +284,24 @@ def _suspects_source(attributes: list[Attribute], key: Attribute) -> Iterator[st
     yield "    return found"
 
 
-def _comparing(attribute: Attribute) -> Iterator[str]:
+def _comparing(attribute: Attribute, old: str) -> Iterator[str]:
     """The lines that compare one attribute, of `value` and `old`; equal is what is stored alike."""
     name, stored = attribute.name, attribute.column.stored
     kind = attribute.column.kind
     new = _encoding(attribute) if kind.scalar is not None else f"encode_{name}(value)"
-    was = _encoding(attribute, "old") if kind.scalar is not None else "old"
+    was = _encoding(attribute, old) if kind.scalar is not None else old
     checked = "new" if kind.scalar is not None else f"None if new is None else check_{name}(value)"
-    yield "    if value is not old:"
     yield (
         f"        new = None if value is None else {new}"
         if kind.optional
         else f"        new = {new}"
     )
-    yield f"        if new != (None if old is None else {was}):"
+    yield f"        if new != (None if {old} is None else {was}):"
     yield f"            changes[{stored!r}] = {checked}"
     if not attribute.none_is_absent and kind.optional:
         marker = b"!" + stored
         yield f"            if new is None: changes[{marker!r}] = b''"
-        yield f"            elif old is None: changes[{marker!r}] = None"
+        yield f"            elif {old} is None: changes[{marker!r}] = None"
 
 
 def encode_by_column(attributes: Iterable[Attribute], entity: object) -> Record:

@@ -228,11 +228,8 @@ def _decoding(read: Callable[[str], T]) -> Callable[[bytes], T]:
 # --- the table -------------------------------------------------------------------------------
 
 
-_SMALL = {b"%d" % number: ordering.order_int(number) for number in range(256)}
-
-
 def _order_stored_int(stored: bytes) -> bytes:
-    return _SMALL.get(stored) or ordering.order_int(_decode_int(stored))
+    return ordering.SMALL.get(stored) or ordering.order_int(_decode_int(stored))
 
 
 _ORDER_STORED = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -64,8 +64,13 @@ def differences_but_version(base: Record, record: Record) -> FieldChanges:
 _mapped = attrgetter("mapped")
 
 
-def suspects(tracked: Iterable[Tracked]) -> list[Tracked]:
-    """All but those, never pending, whose attributes are the very objects that were loaded."""
+def suspects(tracked: Sequence[Tracked]) -> list[Tracked]:
+    """All but those, never pending, whose attributes are the very objects that were loaded.
+
+    One alone is told anyhow: to compare it costs no more than to find out.
+    """
+    if len(tracked) <= 1:
+        return list(tracked)
     found: list[Tracked] = []
     for mapped, group in groupby(tracked, _mapped):
         held = list(group)

@@ -37,7 +37,7 @@ from redmapper.work.collect import (
 from redmapper.work.events import Handling, kind_of
 from redmapper.work.identity import IdentityMap, Tracked
 from redmapper.work.keys import given_number, set_key
-from redmapper.work.plan import EntityWrite, Guard, Refusal, make_plan
+from redmapper.work.plan import EntityWrite, Guard, Refusal, make_plan, plan_of_one
 from redmapper.work.refusals import Writes, double_claims, refused
 from redmapper.work.session import Session
 from redmapper.work.validation import check_valid
@@ -68,44 +68,49 @@ class Flush:
         """
         if self.handling is not None:
             self.handling.before_writes(self.map)
-        self._check_superseded()
-        found = suspects(self.map)
+        if self.map.superseded:
+            self._check_superseded()
+        found = suspects(self.map.tracked)
         moved = self._check_keys(found)
         if len(found) == 1 and not moved and self._is_lone(found[0]):
             return (yield from self._write_lone(found[0]))
         if self.session.validates:
             check_valid(self.map)
             moved = True  # a validator may have set something
-        yield from self._write_all(self._pending(suspects(self.map) if moved else found))
+        yield from self._write_all(self._pending(suspects(self.map.tracked) if moved else found))
 
     # --- one object alone, which is what most commits are ---
 
     def _is_lone(self, tracked: Tracked) -> bool:
         """Whether nothing else is pending, and nothing about this object is out of the ordinary."""
         table = self.map
-        return (
-            tracked.mapped.plain
-            and tracked.key is not None
-            and not (tracked.over_any or tracked.over_version is not None)
-            and (tracked.base is None or tracked.snapshot is not None)
-            and not (table.blind or table.guarding or table.outdated)
-            and not self.session.validates
-            and self.handling is None
+        return not (
+            table.blind
+            or table.guarding
+            or table.outdated
+            or tracked.key is None
+            or tracked.over_any
+            or tracked.over_version is not None
+            or (tracked.base is not None and tracked.snapshot is None)
+            or not tracked.mapped.plain
+            or self.session.validates
+            or self.handling is not None
         )
 
     def _write_lone(self, tracked: Tracked) -> Flow[None]:
         """What follows in `run` comes to this."""
-        write = lone_write(tracked, self.session.new_version())
+        session = self.session
+        write = lone_write(tracked, session.new_version())
         if write is not None:
-            number = given_number(write)
-            plan, _ = make_plan((write,), ((write.mapped, number),) if number else ())
-            refusals = yield from self.session.strategy.commit(plan)
+            number = given_number(write) if tracked.base is None else None
+            plan = plan_of_one(write, ((write.mapped, number),) if number else ())
+            refusals = yield from session.strategy.commit(plan)
             if refusals:
                 pending = Pending(write.mapped, write.key, tracked, blind=False)
                 raise refused(refusals, [(pending, write)])
             self._settle(tracked, write)
             if number:
-                self.session.keys.forget(write.mapped)
+                session.keys.forget(write.mapped)
         self.map.superseded.clear()
 
     # --- any number of them ---

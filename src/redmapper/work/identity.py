@@ -181,5 +181,10 @@ class IdentityMap:
             tracked.guarded = False
         self.guarding = False
 
+    @property
+    def tracked(self) -> tuple[Tracked, ...]:
+        """All objects, in the order in which they came."""
+        return tuple(self.objects.values())
+
     def __iter__(self) -> Iterator[Tracked]:
-        return iter(tuple(self.objects.values()))
+        return iter(self.tracked)

@@ -43,7 +43,7 @@ class KeyMaker:
     clock: Callable[[], float]
     spare: dict[str, deque[int]] = attrs.field(factory=dict)
     sizes: dict[str, int] = attrs.field(factory=dict)
-    process: int = attrs.field(factory=forks.process)
+    process: int = attrs.field(factory=forks.this)
 
     def fill(self, mapped: MappedClass, obj: object) -> Any:  # noqa: ANN401 - any key
         """Give an object without a key one that needs no server; None for a sequence's."""
@@ -81,8 +81,8 @@ class KeyMaker:
 
     def numbers(self, mapped: MappedClass, count: int) -> Flow[list[int]]:
         """The next numbers of a mapper's sequence; gaps are possible, duplicates are not."""
-        if self.process != forks.process():  # a forked child: these numbers are its parent's
-            self.spare, self.process = {}, forks.process()
+        if self.process != forks.process:  # a forked child: these numbers are its parent's
+            self.spare, self.process = {}, forks.process
         spare = self.spare.setdefault(mapped.name, deque())
         found = list(_taken(spare, count))
         missing = count - len(found)

@@ -157,7 +157,9 @@ def make_plan(
     guards: tuple[Guard, ...] = (),
 ) -> tuple[FlushPlan, list[DoubleClaim]]:
     """The plan of these writes and guards, and the values that two of them claim."""
-    if len(writes) > 1 and len({(write.mapped, write.key) for write in writes}) < len(writes):
+    if len(writes) == 1 and not guards:
+        return plan_of_one(writes[0], sequences), []
+    if len({(write.mapped, write.key) for write in writes}) < len(writes):
         message = "a plan must not write one entity twice"
         raise ValueError(message)
     given_up, wanted = _unique_changes(writes)
@@ -175,6 +177,27 @@ def make_plan(
             doubles.append(DoubleClaim(claim, first))
     left = tuple([release for place, release in given_up.items() if place not in taken])
     return FlushPlan(writes, tuple(taken.values()), left, sequences, guards), doubles
+
+
+def plan_of_one(
+    write: EntityWrite, sequences: tuple[tuple[MappedClass, int], ...] = ()
+) -> FlushPlan:
+    """What `make_plan` makes of one write, which nobody else can contradict."""
+    mapped, _, _, base, record, changes = write
+    claims: list[Claim] = []
+    releases: list[Release] = []
+    for index in mapped.uniques:
+        if base and record and index.stored.isdisjoint(changes):
+            continue
+        before = index.one(base) if base else None
+        after = index.one(record) if record else None
+        if before == after:
+            continue
+        if before is not None:
+            releases.append(Release(index, before, 0))
+        if after is not None:
+            claims.append(Claim(index, after, 0, None))
+    return FlushPlan((write,), tuple(claims), tuple(releases), sequences)
 
 
 def _unique_changes(

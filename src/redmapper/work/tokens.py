@@ -30,12 +30,12 @@ class Tokens:
 
     random: Callable[[int], bytes]
     spare: deque[str] = attrs.field(factory=deque)
-    process: int = attrs.field(factory=forks.process)
+    process: int = attrs.field(factory=forks.this)
 
     def next(self) -> str:
         """One that nobody has had."""
-        if self.process != forks.process():
-            self.spare, self.process = deque(), forks.process()
+        if self.process != forks.process:
+            self.spare, self.process = deque(), forks.process
         try:
             return self.spare.popleft()
         except IndexError:

@@ -13,7 +13,7 @@ from redis import exceptions as theirs
 from redis._parsers import hiredis as theirs_parser
 
 from redmapper.faces.sync import plain as room
-from redmapper.faces.sync.plain import Plain, plain_of, receive, send
+from redmapper.faces.sync.plain import Plain, direct, plain_of, receive, send
 from redmapper.faces.sync.runner import _ask
 
 SECOND = 1.0
@@ -203,7 +203,7 @@ def test_a_plain_connection_is_used_directly(
 ):
     """Nothing of redis-py is called; an address has the protocol as text."""
     end.sendall(b"+PONG\r\n")
-    assert [b"PONG"] == _ask(link(ours, protocol=protocol), [b"ping"], 1)
+    assert [b"PONG"] == _ask(direct(link(ours, protocol=protocol)), [b"ping"], 1)
     assert b"ping" == read(end, 4)
 
 

@@ -78,7 +78,7 @@ def test_a_forked_child_leaves_the_spare_tokens_to_its_parent(
     """No two writes may ever have the same."""
     tokens.next()
     parents = {*tokens.spare}
-    monkeypatch.setattr(forks, "process", lambda: tokens.process + 1)
+    monkeypatch.setattr(forks, "process", tokens.process + 1)
     childs = {tokens.next(), *tokens.spare}
     assert set() == parents & childs
     assert [6 * AT_ONCE] * 2 == asked
@@ -89,7 +89,7 @@ def test_a_forked_child_asks_for_chance_once(
 ):
     """From then on the spare tokens are its own."""
     tokens.next()
-    child = forks.process() + 1
-    monkeypatch.setattr(forks, "process", lambda: child)
+    child = forks.process + 1
+    monkeypatch.setattr(forks, "process", child)
     made = [tokens.next() for _ in range(AT_ONCE)]
     assert (AT_ONCE, 2) == (len(set(made)), len(asked))

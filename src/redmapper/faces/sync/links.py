@@ -10,13 +10,17 @@ import redis
 
 from redmapper import forks
 from redmapper.faces.exchange import failure
+from redmapper.faces.sync.plain import behind, direct
 
 
 class Links(Protocol):
-    """Where a runner takes its connections from: redis-py's, each for one round trip at a time."""
+    """Where a runner takes its links from: redis-py's connections, directly where they are plain.
 
-    def take(self) -> Any:  # noqa: ANN401 - redis-py's connection
-        """A connection that nobody else uses; ConnectionLost where there is none."""
+    Each is for one round trip at a time.
+    """
+
+    def take(self) -> Any:  # noqa: ANN401 - redis-py's connection, or a PlainLink over it
+        """A link that nobody else uses; ConnectionLost where there is none."""
         ...
 
     def give_back(self, link: Any) -> None:  # noqa: ANN401
@@ -41,18 +45,18 @@ class SharedLinks:
     def take(self) -> Any:  # noqa: ANN401
         """One of the pool."""
         try:
-            return self.client.connection_pool.get_connection()
+            return direct(self.client.connection_pool.get_connection())
         except (redis.RedisError, OSError) as error:
             raise failure(error, sent=False) from error
 
     def give_back(self, link: Any) -> None:  # noqa: ANN401
         """To the pool."""
-        self.client.connection_pool.release(link)
+        self.client.connection_pool.release(behind(link))
 
     def drop(self, link: Any) -> None:  # noqa: ANN401
         """To the pool, disconnected: it connects again when it is used."""
         link.disconnect()
-        self.client.connection_pool.release(link)
+        self.give_back(link)
 
     def close(self) -> None:
         """They are the user's."""
@@ -69,12 +73,12 @@ class OwnLinks:
 
     client: redis.Redis
     idle: deque[Any] = attrs.field(factory=deque)
-    process: int = attrs.field(factory=forks.process)
+    process: int = attrs.field(factory=forks.this)
 
     def take(self) -> Any:  # noqa: ANN401
         """The one that was used last, or a new one."""
-        if self.process != forks.process():
-            self.idle, self.process = deque(), forks.process()
+        if self.process != forks.process:
+            self.idle, self.process = deque(), forks.process
         while True:
             try:
                 link = self.idle.pop()

@@ -9,10 +9,12 @@ between the replies, a health check, another parser, methods of somebody's own) 
 from __future__ import annotations
 
 import os
+import select
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
+import attrs
 import hiredis
 import redis
 from redis import exceptions as theirs
@@ -47,6 +49,43 @@ def plain_of(link: Any) -> Plain | None:  # noqa: ANN401 - redis-py's connection
     ):
         return sock, reader
     return None
+
+
+@attrs.frozen(eq=False)
+class PlainLink:
+    """Such a connection, with what is asked of it each time at hand."""
+
+    theirs: Any
+    plain: Plain
+    readable: Callable[[int], list[Any]]
+
+    def can_read(self, timeout: int) -> bool:
+        """As redis-py's: whether something has come, be it the end; in milliseconds."""
+        return bool(self.plain[1].has_data() or self.readable(timeout))
+
+    def disconnect(self) -> None:
+        """Close it."""
+        self.theirs.disconnect()
+
+    def ask(self, parts: Iterable[bytes], wanted: int) -> list[Any]:
+        """Send what is packed, and read so many replies, error replies as values."""
+        send(self.plain[0], parts)
+        return receive(self.plain, wanted)
+
+
+def direct(connection: Any) -> Any:  # noqa: ANN401 - redis-py's, as long as it is not plain
+    """The shortest way over a connection: a `PlainLink`, or itself where it has something more."""
+    plain = plain_of(connection)
+    if plain is None:
+        return connection
+    waiting = select.poll()
+    waiting.register(plain[0], select.POLLIN)
+    return PlainLink(connection, plain, waiting.poll)
+
+
+def behind(link: Any) -> Any:  # noqa: ANN401 - as above
+    """The connection of redis-py that `direct` was given."""
+    return link.theirs if type(link) is PlainLink else link
 
 
 def send(sock: socket.socket, parts: Iterable[bytes]) -> None:

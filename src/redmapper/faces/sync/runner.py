@@ -23,7 +23,7 @@ from redmapper.faces.exchange import (
 from redmapper.faces.observe import Observer
 from redmapper.faces.redis_errors import unresolved
 from redmapper.faces.sync.links import Links
-from redmapper.faces.sync.plain import plain_of, receive, send
+from redmapper.faces.sync.plain import PlainLink
 from redmapper.wire import Batch, Flow, Reply
 from redmapper.work.strategy import IndexStrategy
 
@@ -84,11 +84,12 @@ class ServerRunner:
 
     def run(self, flow: Flow[Result]) -> Result:
         """The flow's result."""
+        carry = self._patiently if self.observer.idle else self._observed
         try:
             batch = next(flow)
             while True:
                 try:
-                    replies = self._carry(batch)
+                    replies = carry(batch)
                 except BaseException as error:  # noqa: BLE001 - the flow decides
                     batch = flow.throw(error)
                 else:
@@ -96,16 +97,15 @@ class ServerRunner:
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
 
-    def _carry(self, batch: Batch) -> list[Reply]:
+    def _observed(self, batch: Batch) -> list[Reply]:
         begin = time.perf_counter()
         try:
-            return self._patiently(batch, begin)
+            return self._patiently(batch)
         finally:
-            if not self.observer.idle:
-                self.observer.report(batch, time.perf_counter() - begin)
+            self.observer.report(batch, time.perf_counter() - begin)
 
-    def _patiently(self, batch: Batch, begin: float) -> list[Reply]:
-        sent = False
+    def _patiently(self, batch: Batch) -> list[Reply]:
+        begin, sent = time.perf_counter(), False
         for pause in (*PAUSES, None):
             try:
                 return self._exchange(batch)
@@ -142,12 +142,10 @@ class ServerRunner:
         self.links.close()
 
 
-def _ask(link: Any, parts: Iterable[bytes], wanted: int) -> list[Any]:  # noqa: ANN401 - redis-py's connection
+def _ask(link: Any, parts: Iterable[bytes], wanted: int) -> list[Any]:  # noqa: ANN401 - see Links
     """So many replies, an error reply as a value, so that those after it are read too."""
-    plain = plain_of(link)
-    if plain is not None:
-        send(plain[0], parts)
-        return receive(plain, wanted)
+    if type(link) is PlainLink:
+        return link.ask(parts, wanted)
     link.send_packed_command(parts)
     return [_next_reply(link) for _ in range(wanted)]
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-
-import attrs
+from typing import NamedTuple
 
 from redmapper.mapping.columns import Record
 from redmapper.mapping.mapped import MappedClass
@@ -25,8 +24,7 @@ from redmapper.work.plan import (
 )
 
 
-@attrs.define(eq=False)
-class CommitCall:
+class CommitCall(NamedTuple):
     """A call of a script for a plan.
 
     `arguments` are all but the two of the receipt. `mappers`, `checked` and `claimed` say what

@@ -6,15 +6,15 @@ of is one that nobody waits for.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from functools import partial
-from itertools import chain
+from itertools import chain, compress, repeat
 
 from redmapper.mapping.columns import Record
 from redmapper.mapping.mapped import MappedIndex
-from redmapper.mapping.records import FieldChanges
 from redmapper.strategies.lua.calls import CommitCall
-from redmapper.strategies.lua.entries import Affected, Places
+from redmapper.strategies.lua.entries import Affected, MapperPlaces, Places
 from redmapper.strategies.lua.layout import cut
 from redmapper.strategies.lua.scripts import COMMIT_ONE
 from redmapper.wire import Argument
@@ -41,90 +41,82 @@ def compile_one(plan: FlushPlan, places: Places, lane: bytes) -> CommitCall | No
         return None
     here = places.of(mapped)
     affected = here.affected(tuple(changes)) if base and record else here.all
-    owners = _owners(claims, releases) if claims or releases else {}
-    added, removed = _sets(affected, base, record) if affected.sets else _NONE
-    zsets, members = _sorted(affected, base, record, here.tail(key)) if affected.sorted else _NONE
-    fields = cut(changes, base)
-    gone = _gone(fields) if None in fields.values() else ()
-    counts = (len(owners), len(added), len(removed), len(zsets), len(gone))
+    keys = [lane, places.keyspace.schema, here.listing, here.records + key]
+    owners = added = removed = zsets = 0
+    words: list[Argument] = []
+    if claims or releases:
+        owners = _say_owners(here, claims, releases, keys, words)
+    if affected.sets or affected.sorted:
+        tail = here.tail(key)
+        added, removed, zsets = _say_entries(affected, tail, base, record, keys, words)
+    fields = cut(changes, base, affected.long) if record and affected.long else changes
+    gone: list[bytes] = []
+    if None in fields.values():
+        gone = [name for name, value in fields.items() if value is None]
+        words += gone
+        fields = {name: value for name, value in fields.items() if value is not None}
+    counts = (owners, added, removed, zsets, len(gone))
     if max(counts) > MOST or len(fields) > MOST_FIELDS:
         return None
-    owned = [here.uniques[unique] for unique in owners] if owners else ()
-    schema, listing, stored = places.keyspace.schema, here.listing, here.records + key
-    keys = [lane, schema, listing, stored, *owned, *added, *removed, *zsets]
+    words += chain.from_iterable(fields.items())  # type: ignore[arg-type]  # pyright: ignore[reportOperatorIssue]
     number: Argument = b""
     if sequences:
         keys.append(here.sequence)
         number = sequences[0][1]
-    arguments: list[Argument] = [*here.named, key, version, number, bytes(counts)]
-    if owners:
-        arguments += chain.from_iterable(owners.values())
-    arguments += members
-    if gone:
-        arguments += gone
-        fields = {name: value for name, value in fields.items() if value is not None}
-    arguments += chain.from_iterable(fields.items())  # type: ignore[arg-type]  # pyright: ignore[reportOperatorIssue]
+    arguments = [*here.named, key, version, number, bytes(counts), *words]
     types = partial(_types, keys, counts)
     return CommitCall(COMMIT_ONE, plan, keys, arguments, (mapped,), _CHECKED, claims, types)
 
 
-def _gone(fields: FieldChanges) -> list[bytes]:
-    """The names of fields that go."""
-    return [name for name, value in fields.items() if value is None]
-
-
-_NONE: tuple[list[bytes], list[bytes]] = ([], [])
 _CHECKED: dict[type[Check], list[int]] = {Absent: [0], AtVersion: [0]}
 
 
-def _owners(claims: Iterable[Claim], releases: Iterable[Release]) -> dict[MappedIndex, list[bytes]]:
+def _say_owners(
+    here: MapperPlaces,
+    claims: Iterable[Claim],
+    releases: Iterable[Release],
+    keys: list[bytes],
+    words: list[Argument],
+) -> int:
     """Of each `Unique` that changes, the value that gets this owner and the one that loses it."""
     owners: dict[MappedIndex, list[bytes]] = {}
     for claim in claims:
         owners[claim.unique] = [claim.value, b""]
     for release in releases:
         owners.setdefault(release.unique, [b"", b""])[1] = release.value
-    return owners
+    keys += [here.uniques[unique] for unique in owners]
+    words += chain.from_iterable(owners.values())
+    return len(owners)
 
 
-def _sets(
-    affected: Affected, base: Record | None, record: Record | None
-) -> tuple[list[bytes], list[bytes]]:
-    """The sets that get the key, and those that lose it."""
-    added: list[bytes] = []
-    removed: list[bytes] = []
-    for entries in affected.sets:
-        one = entries.one
-        if one is not None:
-            comes = one(record) if record else None
-            goes = one(base) if base else None
-            if comes != goes:
-                if comes is not None:
-                    added.append(entries.head + comes)
-                if goes is not None:
-                    removed.append(entries.head + goes)
-            continue
-        before = entries.values(base) if base else ()
-        after = entries.values(record) if record else ()
-        if before != after:
-            added += [entries.head + value for value in after if value not in before]
-            removed += [entries.head + value for value in before if value not in after]
-    return added, removed
+_NOTHING = repeat(b"")
 
 
-def _sorted(
-    affected: Affected, base: Record | None, record: Record | None, tail: bytes
-) -> tuple[list[bytes], list[bytes]]:
-    """The sorted sets, and for each the member that comes and the one that goes."""
-    keys: list[bytes] = []
-    members: list[bytes] = []
-    for entries in affected.sorted:
-        comes = entries.member(record, tail) if record else b""
-        goes = entries.member(base, tail) if base else b""
-        if comes != goes:
-            keys.append(entries.key)
-            members += (comes, goes)
-    return keys, members
+def _say_entries(
+    affected: Affected,
+    tail: bytes,
+    base: Record | None,
+    record: Record | None,
+    keys: list[bytes],
+    words: list[Argument],
+) -> tuple[int, int, int]:
+    """The sets that get the key, those that lose it, and the sorted sets with what comes and goes."""
+    sets, members = affected.standing(record or base or {}, tail, affected.heads)
+    if base is None or record is None:
+        keys += sets
+        keys += affected.zsets
+        moves = zip(members, _NOTHING) if record else zip(_NOTHING, members)  # noqa: B905 - endless
+        words += chain.from_iterable(moves)
+        return (len(sets), 0, len(members)) if record else (0, len(sets), len(members))
+    before, gone = affected.standing(base, tail, affected.heads)
+    added = [each for each in sets if each not in before]
+    removed = [each for each in before if each not in sets]
+    differ = list(map(operator.ne, members, gone))
+    keys += added
+    keys += removed
+    keys += compress(affected.zsets, differ)
+    words += chain.from_iterable(compress(zip(members, gone, strict=True), differ))
+    return len(added), len(removed), sum(differ)
 
 
 def _types(keys: list[bytes], counts: tuple[int, ...]) -> dict[bytes, str]:

@@ -8,7 +8,7 @@ which the commit checks; only their key is known here.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias, cast
 
 import attrs
@@ -18,7 +18,9 @@ from redmapper.mapping.entries import EntryValues, key_tail
 from redmapper.mapping.indexes import Index, Lookup, Ordered, Unique
 from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
 from redmapper.mapping.ordering import descending
+from redmapper.mapping.standing import Asked, Standing, Terms, generate_standing
 from redmapper.strategies.lua.keys import Keyspace
+from redmapper.strategies.lua.layout import cuttable
 from redmapper.strategies.lua.receipts import LANE_MINUTES
 from redmapper.wire import Argument
 from redmapper.work.plan import EntityWrite
@@ -115,16 +117,37 @@ Entries: TypeAlias = "SortedEntries | SetEntries"
 
 @attrs.frozen
 class Affected:
-    """The entries that a write concerns, by the structure that holds them."""
+    """The entries that a write concerns, by the structure that holds them.
+
+    `long` are the fields it writes that may stand in pieces. `standing` tells of a record the sets
+    it stands in, which the `heads` begin, and its members of the sorted sets, the `zsets`.
+    """
 
     sorted: tuple[SortedEntries, ...]
     sets: tuple[SetEntries, ...]
+    long: tuple[bytes, ...]
+    standing: Standing
+    heads: tuple[bytes, ...]
+    zsets: tuple[bytes, ...]
 
 
-def _affected(entries: Sequence[Entries]) -> Affected:
+def _affected(indexes: Sequence[tuple[Terms, Entries]], long: Iterable[bytes]) -> Affected:
+    zsets = [(terms, each) for terms, each in indexes if isinstance(each, SortedEntries)]
+    sets = [(terms, each) for terms, each in indexes if isinstance(each, SetEntries)]
+    single = [(terms, each) for terms, each in sets if each.one]
+    several = [each for _, each in sets if not each.one]
+    asked = Asked(
+        sets=[terms for terms, _ in single],
+        several=[each.values for each in several],
+        sorted=[terms for terms, _ in zsets],
+    )
     return Affected(
-        tuple(each for each in entries if isinstance(each, SortedEntries)),
-        tuple(each for each in entries if isinstance(each, SetEntries)),
+        sorted=tuple(each for _, each in zsets),
+        sets=tuple(each for _, each in sets),
+        long=tuple(long),
+        standing=generate_standing(asked),
+        heads=tuple(each.head for each in (*(each for _, each in single), *several)),
+        zsets=tuple(each.key for _, each in zsets),
     )
 
 
@@ -157,8 +180,13 @@ class MapperPlaces:
         if found is None:
             if len(self._affected) >= MOST_SHAPES:
                 self._affected.clear()
-            concerned = [each for index, each in self.indexes if not index.stored.isdisjoint(names)]
-            found = self._affected[names] = _affected(concerned)
+            concerned = [
+                (index.terms, each)
+                for index, each in self.indexes
+                if not index.stored.isdisjoint(names)
+            ]
+            long = [name for name in self.all.long if name in names]
+            found = self._affected[names] = _affected(concerned, long)
         return found
 
 
@@ -182,7 +210,9 @@ def _places(keyspace: Keyspace, mapped: MappedClass) -> MapperPlaces:
         sequence=keyspace.sequence(mapped),
         uniques={index: keyspace.index(mapped, index) for index in mapped.uniques},
         indexes=indexes,
-        all=_affected([listed, *(each for _, each in indexes)]),
+        all=_affected(
+            [((), listed), *((index.terms, each) for index, each in indexes)], cuttable(mapped)
+        ),
     )
 
 

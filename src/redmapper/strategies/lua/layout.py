@@ -43,14 +43,21 @@ def _put(fields: FieldChanges, name: bytes, value: bytes) -> None:
         start += PIECE
 
 
-def cut(changes: FieldChanges, base: Record | None = None) -> FieldChanges:
-    """Changes of a record as those of its hash, `base` being what stands there."""
-    fields = changes
+def cut(
+    changes: FieldChanges, base: Record | None = None, long: Iterable[bytes] | None = None
+) -> FieldChanges:
+    """Changes of a record as those of its hash, `base` being what stands there.
+
+    `long` are those of the changed fields that may stand in pieces, if that is known.
+    """
+    fields, names = changes, changes if long is None else long
     if base:
-        long = [name for name in changes if PIECE < len(base.get(name, b"")) <= MOST]
-        for name in long:
-            fields = {**fields, **dict.fromkeys(_following(name)[: (len(base[name]) - 1) // PIECE])}
-    for name, value in changes.items():
+        for name in names:
+            before = len(base.get(name, b""))
+            if PIECE < before <= MOST:
+                fields = {**fields, **dict.fromkeys(_following(name)[: (before - 1) // PIECE])}
+    for name in names:
+        value = changes.get(name)
         if value is not None and PIECE < len(value) <= MOST:
             if fields is changes:
                 fields = changes.copy()
@@ -65,7 +72,7 @@ def cut_check(
 
     Those that the mapper does not know are as they stand: nobody has joined their pieces.
     """
-    known = frozenset(_cuttable(mapped))
+    known = cuttable(mapped)
     return [
         part
         for name, value in fields
@@ -127,7 +134,7 @@ class Shape(NamedTuple):
 def _shape(names: tuple[bytes, ...], mapped: MappedClass) -> Shape:
     places = {name: 2 * position + 1 for position, name in enumerate(names)}
     cut: list[tuple[bytes, tuple[tuple[bytes, int], ...]]] = []
-    for name in _cuttable(mapped):
+    for name in cuttable(mapped):
         if name in places:
             following = takewhile(places.__contains__, _following(name))
             pieces = tuple([(each, places.pop(each)) for each in tuple(following)])
@@ -145,7 +152,7 @@ def _shapes(_: MappedClass) -> dict[tuple[bytes, ...], Shape]:
 
 
 @lru_cache(maxsize=1024)
-def _cuttable(mapped: MappedClass) -> tuple[bytes, ...]:
+def cuttable(mapped: MappedClass) -> tuple[bytes, ...]:
     """The fields that may stand in pieces."""
     long = [column for column in mapped.every_column if not column.kind.short]
     return tuple([name for column in long for name in column.names])

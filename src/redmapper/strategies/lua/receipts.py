@@ -28,9 +28,13 @@ LANE_MINUTES = 60
 
 @attrs.define
 class Lane:
-    """A lane that one commit at a time goes through; `written` once it holds a receipt."""
+    """A lane that one commit at a time goes through, and its key.
+
+    `written` once it holds a receipt.
+    """
 
     name: str
+    key: bytes = b""
     number: int = 0
     written: bool = False
 
@@ -69,11 +73,12 @@ class Lanes:
         default=attrs.Factory(lambda lanes: Tokens(lanes.random), takes_self=True)
     )
     free: deque[Lane] = attrs.field(factory=deque)
-    process: int = attrs.field(factory=forks.process)
+    process: int = attrs.field(factory=forks.this)
 
     def take(self) -> tuple[Lane, str]:
         """A lane that no commit is in, and the id of a unit about to go through it, as text."""
-        self._leave_parents_lanes()
+        if self.process != forks.process:
+            self._leave_parents_lanes()
         try:
             lane = self.free.pop()
         except IndexError:
@@ -83,16 +88,16 @@ class Lanes:
 
     def give_back(self, lane: Lane) -> None:
         """After a known outcome. A lane whose commit's outcome is unknown stays out: parked."""
-        if self.process == forks.process():
+        if self.process == forks.process:
             self.free.append(lane)
 
     def drain(self) -> list[str]:
         """The free lanes with a receipt; none is free afterwards. Parked ones keep theirs."""
-        self._leave_parents_lanes()
+        if self.process != forks.process:
+            self._leave_parents_lanes()
         names = [lane.name for lane in self.free if lane.written]
         self.free.clear()
         return names
 
     def _leave_parents_lanes(self) -> None:
-        if self.process != forks.process():
-            self.free, self.process = deque(), forks.process()
+        self.free, self.process = deque(), forks.process

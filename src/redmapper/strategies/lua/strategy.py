@@ -128,7 +128,8 @@ class BoundLua:
         """One call of a script; a second one where the partition has forgotten its schema."""
         while True:
             lane, unit_id = self.lanes.take()
-            called = self._compile(plan, self.places.keyspace.lane(lane.name))
+            lane.key = lane.key or self.keyspace.lane(lane.name)
+            called = self._compile(plan, lane.key)
             batch = self._batch(lane, unit_id, called)
             try:
                 (reply,) = yield batch
@@ -149,7 +150,8 @@ class BoundLua:
             self.known.clear()
 
     def _compile(self, plan: FlushPlan, lane: bytes) -> CommitCall:
-        if len(plan.writes) == 1 and plan.writes[0].mapped in self.known:
+        writes = plan.writes
+        if len(writes) == 1 and writes[0].mapped in self.known:
             one = compile_one(plan, self.places, lane)
             if one is not None:
                 return one
@@ -158,18 +160,19 @@ class BoundLua:
 
     def _batch(self, lane: Lane, unit_id: str, called: CommitCall) -> Batch:
         """The call as it is sent; UnitTooLarge where a server would not take it."""
-        command = call(called.script, called.keys, [lane.number, unit_id, *called.arguments])
-        if len(command.words) > MOST_WORDS:
+        script, plan, keys, arguments, *_ = called
+        words = ("EVALSHA", script.sha, len(keys), *keys, lane.number, unit_id, *arguments)
+        if len(words) > MOST_WORDS:
             self.lanes.give_back(lane)
             message = (
-                f"this unit writes {len(called.plan.writes)} entities in {len(command.words)} "
-                f"words, and a server takes {MOST_WORDS} at once; commit in parts, or use "
-                "store.bulk with a smaller chunk"
+                f"this unit writes {len(plan.writes)} entities in {len(words)} words, and a server "
+                f"takes {MOST_WORDS} at once; commit in parts, or use store.bulk with a smaller "
+                "chunk"
             )
             raise UnitTooLarge(message)
-        hidden = partial(secrets, called.plan, self.places)
-        home = self.places.keyspace.schema
-        return Batch("commit", home, (command,), hidden, receipted=True)
+        hidden = partial(secrets, plan, self.places)
+        commands = (Command(words, len(keys), script),)
+        return Batch("commit", self.places.keyspace.schema, commands, hidden, receipted=True)
 
     def _not_carried(
         self, error: StoreError, lane: Lane, unit_id: str, called: CommitCall, batch: Batch
