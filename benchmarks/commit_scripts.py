@@ -19,6 +19,7 @@ from bench import REGISTRY, all_servers, table, user
 from redmapper.strategies.lua.calls import CommitCall
 from redmapper.strategies.lua.commit import compile_plan
 from redmapper.strategies.lua.commit_one import compile_one
+from redmapper.strategies.lua.receipts import Receipt
 from redmapper.strategies.lua.entries import Places
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.scripts import COMMIT, COMMIT_ONE
@@ -30,17 +31,17 @@ MAPPED = next(iter(REGISTRY))
 PLACES = Places(Keyspace(b"{shop}"))
 CALLS = 1_000
 
-Compile = Callable[[FlushPlan], "CommitCall | None"]
+Compile = Callable[[FlushPlan, Receipt], "CommitCall | None"]
 
 
-def by_one(plan: FlushPlan) -> CommitCall | None:
+def by_one(plan: FlushPlan, receipt: Receipt) -> CommitCall | None:
     """The call of `commit_one.lua`."""
-    return compile_one(plan, PLACES, b"{shop}#lane/a")
+    return compile_one(plan, PLACES, receipt)
 
 
-def by_many(plan: FlushPlan) -> CommitCall | None:
+def by_many(plan: FlushPlan, receipt: Receipt) -> CommitCall | None:
     """The call of `commit.lua`."""
-    return compile_plan(plan, PLACES, b"{shop}#lane/a", frozenset())
+    return compile_plan(plan, PLACES, receipt, frozenset())
 
 
 def record(number: int, version: bytes) -> dict[bytes, bytes]:
@@ -63,9 +64,8 @@ def change(number: int) -> EntityWrite:
 def packed(compile_: Compile, writes: Sequence[EntityWrite], number: int) -> bytes:
     """What is sent."""
     plan, _ = make_plan(tuple(writes))
-    called: Any = compile_(plan)
-    arguments = [number, f"a.{number}.0.token", *called.arguments]
-    return hiredis.pack_command(call(called.script, called.keys, arguments).words)
+    called: Any = compile_(plan, Receipt(b"{shop}#lane/a", number, f"a.{number}.0.token"))
+    return hiredis.pack_command(called.command.words)
 
 
 def client_us(compile_: Compile, writes: Sequence[EntityWrite]) -> float:

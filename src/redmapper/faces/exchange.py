@@ -54,15 +54,17 @@ def _slices(commands: tuple[Command, ...]) -> Iterator[bytes]:
 
 def unknown_script(batch: Batch, replies: list[Any]) -> bool:
     """Whether the server has forgotten a script; a call of one is a batch of its own."""
-    return batch.commands[0].script is not None and isinstance(replies[0], theirs.NoScriptError)
+    forgotten = bool(replies) and isinstance(replies[0], theirs.NoScriptError)
+    return forgotten and batch.commands[0].script is not None
 
 
-_ACCEPTED = frozenset({bytes, int, list, dict, type(None)})
+REPLIES = frozenset({bytes, int, list, dict, type(None)})
+"""The types of replies that are no errors."""
 
 
 def accepted(replies: list[Any]) -> list[Reply]:
     """The replies, or the first error among them, as ours."""
-    if _ACCEPTED.issuperset(map(type, replies)):
+    if REPLIES.issuperset(map(type, replies)):
         return replies
     for reply in replies:
         if isinstance(reply, Exception):

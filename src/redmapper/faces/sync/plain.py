@@ -12,6 +12,8 @@ import os
 import select
 import socket
 from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import islice
 from typing import Any, TypeAlias
 
 import attrs
@@ -19,6 +21,8 @@ import hiredis
 import redis
 from redis import exceptions as theirs
 from redis._parsers import hiredis as theirs_parser
+
+from redmapper.faces.exchange import REPLIES
 
 Plain: TypeAlias = "tuple[socket.socket, hiredis.Reader]"
 
@@ -106,17 +110,18 @@ def send(sock: socket.socket, parts: Iterable[bytes]) -> None:
 def receive(plain: Plain, wanted: int) -> list[Any]:
     """So many replies, error replies as values; redis-py's errors where the link does not last."""
     sock, reader = plain
+    whole = partial(reader.gets, False)  # noqa: FBT003 - bytes, whatever the client decodes
     replies: list[Any] = []
     while True:
-        reply = reader.gets(False)  # noqa: FBT003 - bytes, whatever the client decodes
-        if reply is _NOT_ENOUGH:
-            reader.feed(_come(sock))
-            continue
-        if isinstance(reply, theirs.ConnectionError):
-            raise reply
-        replies.append(reply)
+        replies += islice(iter(whole, _NOT_ENOUGH), wanted - len(replies))
         if len(replies) == wanted:
-            return replies
+            break
+        reader.feed(_come(sock))
+    if not REPLIES.issuperset(map(type, replies)):
+        for reply in replies:
+            if isinstance(reply, theirs.ConnectionError):
+                raise reply
+    return replies
 
 
 def _come(sock: socket.socket) -> bytes:

@@ -192,7 +192,8 @@ class Store(StoreBase, Reads):
         return self._door
 
     def _run(self, flow: Flow[Result]) -> Result:
-        self._require_open()
+        if self._closed:
+            self._require_open()
         return self._runner.run(flow)
 
 

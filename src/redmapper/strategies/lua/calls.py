@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from redmapper.mapping.columns import Record
 from redmapper.mapping.mapped import MappedClass
 from redmapper.strategies.lua.entries import Places, SetEntries
 from redmapper.strategies.lua.foreign import Types, foreign_types
 from redmapper.strategies.lua.layout import cut, cut_check, joined
-from redmapper.wire import Argument, Reply, Script
+from redmapper.strategies.lua.receipts import Receipt
+from redmapper.wire import Argument, Command, Reply, Script
 from redmapper.work.plan import (
     Absent,
     AtFields,
@@ -27,18 +28,39 @@ from redmapper.work.plan import (
 class CommitCall(NamedTuple):
     """A call of a script for a plan.
 
-    `arguments` are all but the two of the receipt. `mappers`, `checked` and `claimed` say what
-    positions in violations mean, `types` what type each key must have.
+    `mappers`, `checked` and `claimed` say what positions in violations mean, `types` what type each
+    key must have.
     """
 
-    script: Script
+    command: Command
     plan: FlushPlan
-    keys: list[bytes]
-    arguments: list[Argument]
     mappers: Sequence[MappedClass]
     checked: dict[type[Check], list[int]]
     claimed: Sequence[Claim]
     types: Types
+
+    @property
+    def keys(self) -> list[bytes]:
+        """The keys, that of the lane first."""
+        return cast("list[bytes]", [*self.command.words[_HEAD : _HEAD + self.command.keys]])
+
+    @property
+    def arguments(self) -> list[Argument]:
+        """All that follows the receipt."""
+        return [*self.command.words[_HEAD + self.command.keys + _RECEIPT :]]
+
+
+_HEAD = len(("EVALSHA", "sha", "keys"))
+_RECEIPT = len(("number", "unit id"))
+
+
+def commit_command(
+    script: Script, receipt: Receipt, keys: Iterable[bytes], arguments: Iterable[Argument]
+) -> Command:
+    """The command of a call; both scripts begin with the receipt."""
+    named = (receipt.key, *keys)
+    words = ("EVALSHA", script.sha, len(named), *named, receipt.number, receipt.unit_id, *arguments)
+    return Command(words, len(named), script)
 
 
 # --- what is not shown -----------------------------------------------------------------------
@@ -114,7 +136,8 @@ def refusals_of(called: CommitCall, violations: list[Reply], places: Places) -> 
         return ()
     foreign = [each for each in violations if each[0] == b"foreign"]
     if foreign:
-        found = [(called.keys[int(at) - 1], kind.decode()) for _, at, kind in foreign]
+        keys = called.keys
+        found = [(keys[int(at) - 1], kind.decode()) for _, at, kind in foreign]
         raise foreign_types(found, secrets(called.plan, places))
     refusals = [_refusal(called, each) for each in violations]
     # Checks go kind by kind and claims an index at a time; they are told in the plan's order.

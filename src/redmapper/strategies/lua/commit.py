@@ -20,10 +20,10 @@ import attrs
 
 from redmapper.mapping.mapped import MappedClass, MappedIndex
 from redmapper.mapping.records import FieldChanges
-from redmapper.strategies.lua.calls import CommitCall
+from redmapper.strategies.lua.calls import CommitCall, commit_command
 from redmapper.strategies.lua.entries import Affected, MapperPlaces, Members, Places, SortedEntries
 from redmapper.strategies.lua.layout import cut, cut_check
-from redmapper.strategies.lua.receipts import LANE_MINUTES
+from redmapper.strategies.lua.receipts import LANE_MINUTES, Receipt
 from redmapper.strategies.lua.scripts import COMMIT
 from redmapper.wire import Argument
 from redmapper.work.plan import (
@@ -108,7 +108,7 @@ class Compiled:
 
 
 def compile_plan(
-    plan: FlushPlan, places: Places, lane: bytes, new: frozenset[MappedClass]
+    plan: FlushPlan, places: Places, receipt: Receipt, new: frozenset[MappedClass]
 ) -> CommitCall:
     """The call of `commit.lua` for a plan, section by section.
 
@@ -116,7 +116,7 @@ def compile_plan(
     """
     groups = _groups(plan.writes, places)
     keyspace = places.keyspace
-    compiled = Compiled(plan, places, groups, [lane, keyspace.schema, keyspace.nothing])
+    compiled = Compiled(plan, places, groups, [receipt.key, keyspace.schema, keyspace.nothing])
     compiled.integers.append(LANE_MINUTES)
     _say_schema(compiled, new)
     _say_checks(compiled)
@@ -126,11 +126,10 @@ def compile_plan(
     _say_sorted(compiled)
     _say_records(compiled)
     _say_commands(compiled, new)
+    said = (packed(compiled.integers), *compiled.words)
     return CommitCall(
-        script=COMMIT,
+        command=commit_command(COMMIT, receipt, compiled.keys[1:], said),
         plan=plan,
-        keys=compiled.keys,
-        arguments=[packed(compiled.integers), *compiled.words],
         mappers=compiled.mappers,
         checked=compiled.checked,
         claimed=compiled.claimed,

@@ -13,9 +13,10 @@ from itertools import chain, compress, repeat
 
 from redmapper.mapping.columns import Record
 from redmapper.mapping.mapped import MappedIndex
-from redmapper.strategies.lua.calls import CommitCall
+from redmapper.strategies.lua.calls import CommitCall, commit_command
 from redmapper.strategies.lua.entries import Affected, MapperPlaces, Places
 from redmapper.strategies.lua.layout import cut
+from redmapper.strategies.lua.receipts import Receipt
 from redmapper.strategies.lua.scripts import COMMIT_ONE
 from redmapper.wire import Argument
 from redmapper.work.plan import Absent, AtVersion, Check, Claim, FlushPlan, Release
@@ -27,7 +28,7 @@ MOST_FIELDS = 2_000
 """Of one record: Lua's `unpack` fails at 8,000 names and values."""
 
 
-def compile_one(plan: FlushPlan, places: Places, lane: bytes) -> CommitCall | None:
+def compile_one(plan: FlushPlan, places: Places, receipt: Receipt) -> CommitCall | None:
     """The call for a plan of one write; None for another, or where there is too much of something.
 
     The script has one word for a check: a version, or none where the record must be absent.
@@ -41,12 +42,12 @@ def compile_one(plan: FlushPlan, places: Places, lane: bytes) -> CommitCall | No
         return None
     here = places.of(mapped)
     affected = here.affected(tuple(changes)) if base and record else here.all
-    keys = [lane, places.keyspace.schema, here.listing, here.records + key]
-    owners = added = removed = zsets = 0
+    keys = [places.keyspace.schema, here.listing, here.records + key]
     words: list[Argument] = []
+    owners = added = removed = zsets = 0
     if claims or releases:
         owners = _say_owners(here, claims, releases, keys, words)
-    if affected.sets or affected.sorted:
+    if affected.zsets or affected.heads:
         tail = here.tail(key)
         added, removed, zsets = _say_entries(affected, tail, base, record, keys, words)
     fields = cut(changes, base, affected.long) if record and affected.long else changes
@@ -55,17 +56,18 @@ def compile_one(plan: FlushPlan, places: Places, lane: bytes) -> CommitCall | No
         gone = [name for name, value in fields.items() if value is None]
         words += gone
         fields = {name: value for name, value in fields.items() if value is not None}
-    counts = (owners, added, removed, zsets, len(gone))
-    if max(counts) > MOST or len(fields) > MOST_FIELDS:
-        return None
     words += chain.from_iterable(fields.items())  # type: ignore[arg-type]  # pyright: ignore[reportOperatorIssue]
     number: Argument = b""
     if sequences:
         keys.append(here.sequence)
         number = sequences[0][1]
-    arguments = [*here.named, key, version, number, bytes(counts), *words]
-    types = partial(_types, keys, counts)
-    return CommitCall(COMMIT_ONE, plan, keys, arguments, (mapped,), _CHECKED, claims, types)
+    counts = (owners, added, removed, zsets, len(gone))
+    if max(counts) > MOST or len(fields) > MOST_FIELDS:
+        return None
+    said = (*here.named, key, version, number, bytes(counts), *words)
+    command = commit_command(COMMIT_ONE, receipt, keys, said)
+    types = partial(_types, receipt, keys, counts)
+    return CommitCall(command, plan, (mapped,), _CHECKED, claims, types)
 
 
 _CHECKED: dict[type[Check], list[int]] = {Absent: [0], AtVersion: [0]}
@@ -119,9 +121,9 @@ def _say_entries(
     return len(added), len(removed), sum(differ)
 
 
-def _types(keys: list[bytes], counts: tuple[int, ...]) -> dict[bytes, str]:
+def _types(receipt: Receipt, keys: list[bytes], counts: tuple[int, ...]) -> dict[bytes, str]:
     """The type that each key must have."""
     owners, added, removed, zsets, _ = counts
     kinds = ["string", "hash", "zset", "hash", *["hash"] * owners, *["set"] * (added + removed)]
     kinds += [*["zset"] * zsets, "string"]
-    return dict(zip(keys, kinds, strict=False))
+    return dict(zip((receipt.key, *keys), kinds, strict=False))

@@ -39,6 +39,14 @@ class Lane:
     written: bool = False
 
 
+class Receipt(NamedTuple):
+    """What a commit looks at first and leaves last: the key of its lane, its number and unit id."""
+
+    key: bytes
+    number: int
+    unit_id: str
+
+
 class UnitId(NamedTuple):
     """What tells one commit from all others."""
 

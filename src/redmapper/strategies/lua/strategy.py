@@ -21,7 +21,14 @@ from redmapper.strategies.lua.find import Finder
 from redmapper.strategies.lua.foreign import carry, name_foreign
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.layout import joined
-from redmapper.strategies.lua.receipts import LANE_MINUTES, Lane, Lanes, UnitId, place_digest
+from redmapper.strategies.lua.receipts import (
+    LANE_MINUTES,
+    Lane,
+    Lanes,
+    Receipt,
+    UnitId,
+    place_digest,
+)
 from redmapper.strategies.lua.scripts import OUTCOME, OWNER
 from redmapper.wire import Argument, Batch, Command, Flow, Reply, call
 from redmapper.work.plan import FlushPlan, Refusal
@@ -129,8 +136,12 @@ class BoundLua:
         while True:
             lane, unit_id = self.lanes.take()
             lane.key = lane.key or self.keyspace.lane(lane.name)
-            called = self._compile(plan, lane.key)
-            batch = self._batch(lane, unit_id, called)
+            called = self._compile(plan, Receipt(lane.key, lane.number, unit_id))
+            if len(called.command.words) > MOST_WORDS:
+                self.lanes.give_back(lane)
+                raise _too_large(called)
+            hidden = partial(secrets, plan, self.places)
+            batch = Batch("commit", self.places.keyspace.schema, (called.command,), hidden, receipted=True)
             try:
                 (reply,) = yield batch
             except StoreError as error:
@@ -149,30 +160,14 @@ class BoundLua:
                 return self._refusals(called, reply[1:])
             self.known.clear()
 
-    def _compile(self, plan: FlushPlan, lane: bytes) -> CommitCall:
+    def _compile(self, plan: FlushPlan, receipt: Receipt) -> CommitCall:
         writes = plan.writes
         if len(writes) == 1 and writes[0].mapped in self.known:
-            one = compile_one(plan, self.places, lane)
+            one = compile_one(plan, self.places, receipt)
             if one is not None:
                 return one
-        new = frozenset([write.mapped for write in plan.writes]) - self.known
-        return compile_plan(plan, self.places, lane, new)
-
-    def _batch(self, lane: Lane, unit_id: str, called: CommitCall) -> Batch:
-        """The call as it is sent; UnitTooLarge where a server would not take it."""
-        script, plan, keys, arguments, *_ = called
-        words = ("EVALSHA", script.sha, len(keys), *keys, lane.number, unit_id, *arguments)
-        if len(words) > MOST_WORDS:
-            self.lanes.give_back(lane)
-            message = (
-                f"this unit writes {len(plan.writes)} entities in {len(words)} words, and a server "
-                f"takes {MOST_WORDS} at once; commit in parts, or use store.bulk with a smaller "
-                "chunk"
-            )
-            raise UnitTooLarge(message)
-        hidden = partial(secrets, plan, self.places)
-        commands = (Command(words, len(keys), script),)
-        return Batch("commit", self.places.keyspace.schema, commands, hidden, receipted=True)
+        new = frozenset([write.mapped for write in writes]) - self.known
+        return compile_plan(plan, self.places, receipt, new)
 
     def _not_carried(
         self, error: StoreError, lane: Lane, unit_id: str, called: CommitCall, batch: Batch
@@ -220,6 +215,16 @@ class BoundLua:
             keys = tuple(self.keyspace.lane(name) for name in lanes)
             command = Command(("DEL", *keys), len(keys))
             yield Batch("close", self.keyspace.schema, (command,))
+
+
+def _too_large(called: CommitCall) -> UnitTooLarge:
+    """The error for a call that a server would not take."""
+    message = (
+        f"this unit writes {len(called.plan.writes)} entities in {len(called.command.words)} "
+        f"words, and a server takes {MOST_WORDS} at once; commit in parts, or use store.bulk with "
+        "a smaller chunk"
+    )
+    return UnitTooLarge(message)
 
 
 def _hidden_keys(keys: list[bytes], wanted: Sequence[Identity]) -> frozenset[Argument]:

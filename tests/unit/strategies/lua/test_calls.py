@@ -13,6 +13,7 @@ from redmapper.strategies.lua.commit import compile_plan
 from redmapper.strategies.lua.commit_one import compile_one
 from redmapper.strategies.lua.entries import Places
 from redmapper.strategies.lua.keys import Keyspace
+from redmapper.strategies.lua.receipts import Receipt
 from redmapper.work.plan import Absent, AtFields, AtVersion, EntityWrite, Refusal, make_plan
 
 
@@ -62,6 +63,7 @@ MAPPED = {
 }
 PLACES = Places(Keyspace(b"{s}"))
 LANE = b"{s}#lane/L"
+RECEIPT = Receipt(LANE, 1, "unit")
 
 
 def record(key: int, version: bytes, mapper: str = "User", **attributes: Any) -> Record:
@@ -84,12 +86,12 @@ def write(
 
 def many(*writes: EntityWrite) -> CommitCall:
     """The call of `commit.lua`."""
-    return compile_plan(make_plan(writes)[0], PLACES, LANE, frozenset())
+    return compile_plan(make_plan(writes)[0], PLACES, RECEIPT, frozenset())
 
 
 def one(write: EntityWrite) -> CommitCall:
     """That of `commit_one.lua`."""
-    call = compile_one(make_plan((write,))[0], PLACES, LANE)
+    call = compile_one(make_plan((write,))[0], PLACES, RECEIPT)
     assert call is not None
     return call
 

@@ -16,6 +16,7 @@ from redmapper.strategies.lua.calls import CommitCall
 from redmapper.strategies.lua.commit import compile_plan, packed
 from redmapper.strategies.lua.entries import Places
 from redmapper.strategies.lua.keys import Keyspace
+from redmapper.strategies.lua.receipts import Receipt
 from redmapper.strategies.lua.scripts import COMMIT
 from redmapper.work.plan import (
     Absent,
@@ -80,12 +81,15 @@ def write(
     )
 
 
+RECEIPT = Receipt(b"{s}#lane/L", 1, "unit")
+
+
 def compiled(
     *writes: EntityWrite, new: frozenset[MappedClass] = frozenset(), **plan: Any
 ) -> CommitCall:
     """The call for these writes."""
     made, _ = make_plan(writes, **plan)
-    return compile_plan(made, Places(Keyspace(b"{s}")), b"{s}#lane/L", new)
+    return compile_plan(made, Places(Keyspace(b"{s}")), RECEIPT, new)
 
 
 NONE, FIVE = b"\0\0\1", b"\x81\x05\0\1"
@@ -116,7 +120,7 @@ def test_a_whole_call(sections: Read):
         b"{s}:User/by_tag/x\0\1",
         b"{s}:User/by_age",
     ]
-    assert (COMMIT, keys) == (call.script, call.keys)
+    assert (COMMIT, keys) == (call.command.script, call.keys)
     one, two, three = b"\x811", b"\x812", b"\x813"
     description = ["User", USERS.fingerprint, "User:indexes", USERS.description]
     expected = {
@@ -330,7 +334,7 @@ def test_an_index_whose_fields_are_the_same_is_not_touched(sections: Read):
 
 def test_a_plan_of_nothing_is_an_empty_call(sections: Read):
     """Every section is there."""
-    call = compile_plan(FlushPlan(()), Places(Keyspace(b"{s}")), b"{s}#lane/L", frozenset())
+    call = compile_plan(FlushPlan(()), Places(Keyspace(b"{s}")), RECEIPT, frozenset())
     assert [0, 4] == sections(call).absent
     assert [60, 0, 0, 4, 0, 4, 0, 0, 0, 0, 4, 0, 0, 0, 0] == list(call.arguments[0][3:])
     assert 1 == len(call.arguments)
