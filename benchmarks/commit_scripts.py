@@ -19,11 +19,10 @@ from bench import REGISTRY, all_servers, table, user
 from redmapper.strategies.lua.calls import CommitCall
 from redmapper.strategies.lua.commit import compile_plan
 from redmapper.strategies.lua.commit_one import compile_one
-from redmapper.strategies.lua.receipts import Receipt
 from redmapper.strategies.lua.entries import Places
 from redmapper.strategies.lua.keys import Keyspace
+from redmapper.strategies.lua.receipts import Receipt
 from redmapper.strategies.lua.scripts import COMMIT, COMMIT_ONE
-from redmapper.wire import call
 from redmapper.work.plan import ABSENT, AtVersion, EntityWrite, FlushPlan, make_plan
 from servers import Server
 

@@ -55,11 +55,15 @@ words an entity the million that a server takes in one command."""
 
 @attrs.define(eq=False)
 class Flush:
-    """Writes what is pending in an identity map."""
+    """Writes what is pending in an identity map.
+
+    After the `last` commit of a block everything is forgotten, so nothing is made ready for another.
+    """
 
     session: Session
     map: IdentityMap
     handling: Handling | None = None
+    last: bool = False
 
     def run(self) -> Flow[None]:
         """Write every pending change in one atomic call, or nothing.
@@ -72,8 +76,10 @@ class Flush:
             self._check_superseded()
         found = suspects(self.map.tracked)
         moved = self._check_keys(found)
-        if len(found) == 1 and not moved and self._is_lone(found[0]):
-            return (yield from self._write_lone(found[0]))
+        if len(found) == 1 and not moved:
+            (lone,) = found
+            if self._is_lone(lone):
+                return (yield from self._write_lone(lone))
         if self.session.validates:
             check_valid(self.map)
             moved = True  # a validator may have set something
@@ -88,13 +94,13 @@ class Flush:
             table.blind
             or table.guarding
             or table.outdated
-            or tracked.key is None
+            or self.handling
+            or self.session.validates
             or tracked.over_any
             or tracked.over_version is not None
-            or (tracked.base is not None and tracked.snapshot is None)
+            or tracked.key is None
+            or (tracked.snapshot is None and tracked.base is not None)
             or not tracked.mapped.plain
-            or self.session.validates
-            or self.handling is not None
         )
 
     def _write_lone(self, tracked: Tracked) -> Flow[None]:
@@ -108,7 +114,10 @@ class Flush:
             if refusals:
                 pending = Pending(write.mapped, write.key, tracked, blind=False)
                 raise refused(refusals, [(pending, write)])
-            self._settle(tracked, write)
+            if write.record is None:
+                self.map.forget(tracked)
+            elif not self.last:
+                tracked.settle(write.record)
             if number:
                 session.keys.forget(write.mapped)
         self.map.superseded.clear()
@@ -273,6 +282,9 @@ class Flush:
         handling.after_writes(kinds, writes)
 
     def _finalize(self, pending: list[Pending], writes: Writes, stored: Stored) -> None:
+        if self.last:
+            self._set_keys(pending)
+            return
         for each, write in writes:
             if each.tracked is not None:
                 self._settle(each.tracked, write)
@@ -282,6 +294,14 @@ class Flush:
         self.map.superseded.clear()
         if self.map.guarding:
             self.map.unguard()
+
+    @staticmethod
+    def _set_keys(pending: list[Pending]) -> None:
+        """All that is left to do where everything is forgotten afterwards."""
+        for each in pending:
+            tracked = each.tracked
+            if tracked is not None and tracked.assigned is not None:
+                set_key(tracked.mapped, tracked.obj, tracked.mapped.decode_key(tracked.assigned))
 
     def _settle(self, tracked: Tracked, write: EntityWrite) -> None:
         """Make a written object a loaded one, and forget one that went."""

@@ -71,7 +71,7 @@ class UnitBase:
             if failure is None and self._options.commit == "explicit":
                 emptied = self._warn_of_uncommitted()
             elif failure is None and not self._options.read_only:
-                yield from self._commit()
+                yield from self._commit(last=True)
         except BaseException as error:
             passing, emptied = error, isinstance(error, Exception)
             raise
@@ -131,7 +131,8 @@ class UnitBase:
         """A verb's flow, during which no other verb of this unit may run."""
         if self._options.untracked:
             return (yield from flow)
-        self._require_active(verb)
+        if self._busy or not self._active or self._handling is not None:
+            self._require_active(verb)
         self._busy = True
         try:
             return (yield from flow)
@@ -397,14 +398,14 @@ class UnitBase:
 
     # --- what may need the server ------------------------------------------------------------
 
-    def _commit(self) -> Flow[None]:
-        """Write every pending change, or nothing."""
+    def _commit(self, *, last: bool = False) -> Flow[None]:
+        """Write every pending change, or nothing; after the last of a block all is forgotten."""
         if self._options.read_only:
             self._require_writable("commit")
         if self._handling is not None:
             self._require_active("commit")
             return self._commit_aloud(self._handling)
-        return self._exclusive("commit", Flush(self._session, self._map).run())
+        return self._exclusive("commit", Flush(self._session, self._map, None, last).run())
 
     def _commit_aloud(self, handling: Handling) -> Flow[None]:
         """The same, and handlers are told of it; one that raises before the script undoes all."""

@@ -44,14 +44,14 @@ class UnitOfWork(UnitBase, Reads):
         failure: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._run(self._leave(failure))
+        self._carry(self._leave(failure))
 
     def commit(self) -> None:
         """Write all pending changes in one atomic call; objects stay tracked, clean.
 
         Raises Conflict, with every violation, when nothing was written: mend and commit again.
         """
-        self._run(self._commit())
+        self._carry(self._commit())
 
     def refresh(self, obj: object) -> None:
         """Load a tracked object anew, over what was changed; NotFound when it is gone."""

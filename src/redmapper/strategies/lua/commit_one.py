@@ -102,7 +102,7 @@ def _say_entries(
     keys: list[bytes],
     words: list[Argument],
 ) -> tuple[int, int, int]:
-    """The sets that get the key, those that lose it, and the sorted sets with what comes and goes."""
+    """The sets that get or lose the key, and the sorted sets with what comes and goes; how many."""
     sets, members = affected.standing(record or base or {}, tail, affected.heads)
     if base is None or record is None:
         keys += sets

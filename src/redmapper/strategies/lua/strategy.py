@@ -140,8 +140,8 @@ class BoundLua:
             if len(called.command.words) > MOST_WORDS:
                 self.lanes.give_back(lane)
                 raise _too_large(called)
-            hidden = partial(secrets, plan, self.places)
-            batch = Batch("commit", self.places.keyspace.schema, (called.command,), hidden, receipted=True)
+            home, hidden = self.places.keyspace.schema, partial(secrets, plan, self.places)
+            batch = Batch("commit", home, (called.command,), hidden, receipted=True)
             try:
                 (reply,) = yield batch
             except StoreError as error:
