@@ -139,8 +139,11 @@ def lone_write(tracked: Tracked, version: bytes) -> EntityWrite | None:
 def write_of(pending: Pending, stored: Stored, version: bytes) -> EntityWrite | None:
     """The write of one entity, or None where nothing is to be done."""
     tracked = pending.tracked
-    if tracked is not None and pending.changes and pending.mapped.plain and not pending.blind:
-        return _plain_change(pending, tracked.base or {}, pending.changes, version)
+    if tracked is not None and not pending.blind and pending.mapped.plain:
+        if pending.changes:
+            return _plain_change(pending, tracked.base or {}, pending.changes, version)
+        if pending.encoded is not None and tracked.base is None:
+            return _plain_insert(pending, pending.encoded, version)
     over = stored.get(pending.place) if pending.blind else tracked.base if tracked else None
     if tracked is None or tracked.deleted:
         return _deletion(pending, over)
@@ -163,6 +166,14 @@ def _plain_change(
     check = _at_version(base.get(VERSION, b""))
     record = overlaid(base, changes)
     return EntityWrite(pending.mapped, pending.key, check, base, record, changes)
+
+
+def _plain_insert(pending: Pending, encoded: Record, version: bytes) -> EntityWrite:
+    """The same for most new objects."""
+    mapped, key = pending.mapped, pending.key
+    encoded[VERSION] = version
+    record = {**encoded, mapped.key.stored: key}
+    return EntityWrite(mapped, key, ABSENT, None, record, cast("FieldChanges", encoded))
 
 
 def _as_wanted(tracked: Tracked, over: Record) -> bool:

@@ -57,7 +57,7 @@ words an entity the million that a server takes in one command."""
 class Flush:
     """Writes what is pending in an identity map.
 
-    After the `last` commit of a block everything is forgotten, so nothing is made ready for another.
+    After the `last` commit of a block all is forgotten, so nothing is made ready for another.
     """
 
     session: Session

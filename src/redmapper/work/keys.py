@@ -103,13 +103,14 @@ class KeyMaker:
     ) -> tuple[tuple[MappedClass, int], ...]:
         """The greatest integer key given by hand, a mapper: the sequence must pass it."""
         greatest: dict[MappedClass, int] = {}
-        for pending, write in written:
-            tracked = pending.tracked
-            if tracked is None or tracked.assigned is not None:
+        for pending, (mapped, key, _, base, _, _) in written:
+            if base is not None or not mapped.key.sequential:
                 continue
-            number = given_number(write)
-            if number is not None and greatest.get(write.mapped, 0) < number:
-                greatest[write.mapped] = number
+            tracked, number = pending.tracked, mapped.decode_key(key)
+            if tracked is None or tracked.assigned is not None or number >= SEQUENCE_LIMIT:
+                continue
+            if number > greatest.get(mapped, 0):
+                greatest[mapped] = number
         return tuple(greatest.items())
 
 

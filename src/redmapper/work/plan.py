@@ -167,11 +167,10 @@ def make_plan(
         return FlushPlan(writes, (), (), sequences, guards), []
     taken: dict[tuple[MappedIndex, bytes], Claim] = {}
     doubles: list[DoubleClaim] = []
-    for index, value, position in wanted:
-        place = (index, value)
-        release = given_up.get(place)
-        owner = writes[release.position].key if release else None
-        claim = Claim(index, value, position, owner)
+    for wish in wanted:
+        claim, place = wish, wish[:2]
+        if given_up and place in given_up:
+            claim = wish._replace(owner=writes[given_up[place].position].key)
         first = taken.setdefault(place, claim)
         if first is not claim:
             doubles.append(DoubleClaim(claim, first))
@@ -202,10 +201,10 @@ def plan_of_one(
 
 def _unique_changes(
     writes: tuple[EntityWrite, ...],
-) -> tuple[dict[tuple[MappedIndex, bytes], Release], list[tuple[MappedIndex, bytes, int]]]:
-    """The unique values that entities give up, and those they want, by position."""
+) -> tuple[dict[tuple[MappedIndex, bytes], Release], list[Claim]]:
+    """The unique values that entities give up, and those they want, as if they were free."""
     given_up: dict[tuple[MappedIndex, bytes], Release] = {}
-    wanted: list[tuple[MappedIndex, bytes, int]] = []
+    wanted: list[Claim] = []
     for position, (mapped, _, _, base, record, changes) in enumerate(writes):
         for index in mapped.uniques:
             if base and record and index.stored.isdisjoint(changes):
@@ -217,7 +216,7 @@ def _unique_changes(
             if before is not None:
                 given_up[index, before] = Release(index, before, position)
             if after is not None:
-                wanted.append((index, after, position))
+                wanted.append(Claim(index, after, position, None))
     return given_up, wanted
 
 

@@ -156,8 +156,11 @@ class UnitBase:
             UnitError: it is frozen and has no key.
         """
         self._require_writable("add")
+        return self._add(obj)
+
+    def _add(self, obj: Entity) -> Entity:
         mapped = self._session.registry.mapped_object(obj)
-        tracked = self._map.of(obj)
+        tracked = self._map.objects.get(id(obj))
         if tracked is not None:
             tracked.deleted = False
             return obj
@@ -208,7 +211,8 @@ class UnitBase:
 
     def add_all(self, objs: Iterable[Entity]) -> list[Entity]:
         """`add` each of them."""
-        return [self.add(obj) for obj in objs]
+        self._require_writable("add")
+        return [self._add(obj) for obj in objs]
 
     def put(self, obj: Entity, version: str | None = None) -> Entity:
         """Write `obj` over whatever stands under its key; with `version`, only over that version.
