@@ -14,10 +14,10 @@ from cattrs import Converter
 from redmapper.errors import MappingError
 from redmapper.mapping.annotations import without_none
 from redmapper.mapping.columns import agrees
+from redmapper.mapping.construction import Attribute
 from redmapper.mapping.fields import Computed, Field, Key, Queryable
 from redmapper.mapping.indexes import Index, Lookup, Ordered
 from redmapper.mapping.mapper import Declared, Mapper
-from redmapper.mapping.records import Attribute
 from redmapper.mapping.spelling import did_you_mean
 from redmapper.mapping.validation import POLICIES, check_makeable
 

@@ -13,12 +13,12 @@ import attrs
 
 from redmapper.errors import CorruptRecord, NotMapped, ValueRefused
 from redmapper.mapping.columns import VERSION, Column, Record
+from redmapper.mapping.construction import Attribute
 from redmapper.mapping.entries import EntryValue, EntryValues, key_tail
 from redmapper.mapping.fields import Key
 from redmapper.mapping.indexes import Index, Unique
 from redmapper.mapping.mapper import Mapper
 from redmapper.mapping.records import (
-    Attribute,
     FieldChanges,
     RecordCodec,
     Snapshot,
@@ -37,6 +37,9 @@ KeyBytes: TypeAlias = bytes
 
 _SHORT_KEY = 10**18
 """Integer keys below it need no look at their length."""
+
+_SHORT_DIGITS = 18
+"""Bytes of a key that is surely below it."""
 
 
 @attrs.frozen(repr=False, eq=False)
@@ -239,6 +242,15 @@ class MappedClass:
                 raise ValueRefused(message, path=path) from None
             raise ValueRefused(refused.reason, path=path, value=key) from refused
         return encoded
+
+    def encode_keys(self, keys: Iterable[object]) -> list[KeyBytes]:
+        """The same for many: integers that are short need no call each."""
+        given: list[Any] = list(keys)
+        if self._counts and set(map(type, given)) == {int}:
+            encoded = [b"%d" % key for key in given]
+            if max(map(len, encoded)) <= _SHORT_DIGITS:
+                return encoded
+        return [self.encode_key(key) for key in given]
 
     def shown_key(self, key: object) -> str:
         """A key as messages show it."""

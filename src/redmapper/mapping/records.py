@@ -4,7 +4,8 @@ The source is plain Python, one line a field, kept on the codec and printed by `
 What the generated code can not do falls back to the columns it was made from:
 
 - `encode(entity)` gives the record of the attributes, without what is derived from them.
-- `construct(record, key)` calls the class with the decoded values, as its `__init__` takes them.
+- `construct(record, key)` calls the class with the decoded values, as its `__init__` takes them
+  (see `construction`).
 - `snapshot(entity)` keeps what a later comparison needs: the key and scalars as they are (they can
   not change in place), nested values as their canonical bytes (they can).
 - `compare(entity, snapshot)` gives the fields that differ, as stored bytes, None for a removed one,
@@ -19,21 +20,18 @@ field `!name`: so a record older than an attribute loads with the attribute's de
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
-from itertools import takewhile
 from typing import Any, TypeAlias
 
 import attrs
 
 from redmapper.errors import CorruptRecord, ValueRefused
-from redmapper.mapping.columns import Column, Record
+from redmapper.mapping.columns import Record
+from redmapper.mapping.construction import READERS, Attribute, ByName, Constructors
 
 Snapshot: TypeAlias = tuple[Any, ...]
 FieldChanges: TypeAlias = dict[bytes, "bytes | None"]
-
-_FACTORY: Any = attrs.Factory  # a class, which its stubs type as a function
 
 _ENCODING: dict[type, str] = {
     str: "({it}.encode() if type({it}) is str else {fallback}({it}))",
@@ -44,55 +42,13 @@ _ENCODING: dict[type, str] = {
 }
 """The commonest scalars spelled out, which saves calls; an error there is named afterwards."""
 
-_DECODING: dict[type, str] = {
-    str: "value.decode()",
-    int: "(int(value) if len(value) < 20 else {fallback}(value))",
-    float: "float(value)",
-    datetime: "read_datetime(value.decode())",
-    date: "read_date(value.decode())",
-}
-"""The same, to read them."""
-
-_READERS = {
-    "datetime": datetime,
-    "date": date,
-    "read_datetime": datetime.fromisoformat,
-    "read_date": date.fromisoformat,
-}
-
-
-@attrs.frozen
-class Attribute:
-    """An attribute of the domain class: its column, and how `__init__` takes it."""
-
-    name: str
-    alias: str
-    init: bool
-    default: Any
-    column: Column
-
-    @property
-    def none_is_absent(self) -> bool:
-        """Whether an absent field says None rather than a default that is not None."""
-        return self.default is None or self.default is attrs.NOTHING
-
-    def absent(self, record: Record) -> Any:  # noqa: ANN401 - any field's value
-        """The value of a field that the record does not hold."""
-        if b"!" + self.column.stored in record:
-            return None
-        if isinstance(self.default, _FACTORY):
-            return self.default.factory()
-        if self.default is not attrs.NOTHING:
-            return self.default
-        message = f"the stored record has no field {self.name!r}, which has no default"
-        raise CorruptRecord(message)
-
 
 @attrs.frozen
 class RecordCodec:
-    """The generated functions of one mapper."""
+    """The generated functions of one mapper; `constructors` makes further ones, by position."""
 
     source: str = attrs.field(repr=False)
+    constructors: Constructors
     encode: Callable[[Any], Record]
     construct: Callable[[Record, Any], Any]
     snapshot: Callable[[Any], Snapshot]
@@ -110,20 +66,21 @@ def generate_codec(
     names: dict[str, Any] = {
         "Entity": make or domain,
         "set_attribute": object.__setattr__,
-        **_READERS,
+        **READERS,
     }
     for attribute in (*attributes, key):
         names |= _names(attribute)
+    constructors = Constructors(domain, attributes, key, make or domain, names)
     parts = (
         _encode_source(attributes),
-        _construct_source(attributes, key, _positional(make or domain)),
+        constructors.lines(ByName()),
         _snapshot_source(attributes, key),
         _compare_source(attributes, key),
         _suspects_source(attributes, key),
     )
     source = "\n\n".join("\n".join(part) for part in parts) + "\n"
     exec(compile(source, f"<redmapper codec of {domain.__qualname__}>", "exec"), names)  # noqa: S102
-    return RecordCodec(source, *(names[name] for name in FUNCTIONS))
+    return RecordCodec(source, constructors, *(names[name] for name in FUNCTIONS))
 
 
 FUNCTIONS = ("encode", "construct", "snapshot", "compare", "suspects")
@@ -149,7 +106,7 @@ def _encode_source(attributes: list[Attribute]) -> Iterator[str]:
             yield "    if value is not None:"
             yield f"        record[{attribute.column.stored!r}] = {_encoding(attribute)}"
             if not attribute.none_is_absent:
-                yield f"    else: record[{b'!' + attribute.column.stored!r}] = b''"
+                yield f"    else: record[{attribute.marker!r}] = b''"
         else:
             yield f"    record[{attribute.column.stored!r}] = {_encoding(attribute)}"
     yield "    return record"
@@ -161,79 +118,6 @@ def _encoding(attribute: Attribute, it: str = "value") -> str:
     if inline is None:
         return f"check_{attribute.name}({it})"
     return inline.format(it=it, fallback=f"encode_{attribute.name}")
-
-
-def _positional(constructor: Callable[..., Any]) -> list[str]:
-    """The parameters that can be given by position, which costs less than by name, in order."""
-    try:
-        parameters = inspect.signature(constructor).parameters.values()
-    except (TypeError, ValueError):
-        return []
-    named = takewhile(lambda each: each.kind is each.POSITIONAL_OR_KEYWORD, parameters)
-    return [each.name for each in named]
-
-
-def _construct_source(
-    attributes: list[Attribute], key: Attribute, positional: list[str]
-) -> Iterator[str]:
-    arguments = _arguments(attributes, key)
-    yield "def construct(record, key):"
-    yield "    get = record.get"
-    yield "    entity = Entity("
-    for name in takewhile(arguments.__contains__, positional):
-        yield f"        {arguments.pop(name)},"
-    yield from (f"        {name}={value}," for name, value in arguments.items())
-    yield from (f"        {argument}," for argument in _arguments_if_held(attributes))
-    yield "    )"
-    for attribute in (*attributes, key):
-        if not attribute.init:
-            value = "key" if attribute is key else _decoding(attribute)
-            held = "" if attribute is key or _required(attribute) else f"if {_held(attribute)}: "
-            yield f"    {held}set_attribute(entity, {attribute.name!r}, {value})"
-    yield "    return entity"
-
-
-def _required(attribute: Attribute) -> bool:
-    """Whether `__init__` leaves the attribute unset where no value is stored."""
-    return attribute.default is attrs.NOTHING
-
-
-def _held(attribute: Attribute) -> str:
-    """The test whether the record says anything of an attribute."""
-    stored = attribute.column.stored
-    return f"{stored!r} in record or {b'!' + stored!r} in record"
-
-
-def _arguments(attributes: list[Attribute], key: Attribute) -> dict[str, str]:
-    """The arguments that are always given, by name."""
-    arguments = {key.alias: "key"} if key.init else {}
-    for attribute in attributes:
-        if attribute.init and not _depends_on_self(attribute):
-            arguments[attribute.alias] = _decoding(attribute)
-    return arguments
-
-
-def _arguments_if_held(attributes: list[Attribute]) -> Iterator[str]:
-    """Those whose default attrs computes from the instance: to be left out for it."""
-    for attribute in attributes:
-        if attribute.init and _depends_on_self(attribute):
-            value = f"{{{attribute.alias!r}: {_decoding(attribute)}}}"
-            yield f"**({value} if {_held(attribute)} else {{}})"
-
-
-def _depends_on_self(attribute: Attribute) -> bool:
-    default = attribute.default
-    return isinstance(default, _FACTORY) and bool(default.takes_self)
-
-
-def _decoding(attribute: Attribute) -> str:
-    name, stored = attribute.name, attribute.column.stored
-    plain_none = attribute.column.kind.optional and attribute.none_is_absent
-    absent = "None" if plain_none else f"absent_{name}(record)"
-    scalar = attribute.column.kind.scalar
-    inline = _DECODING.get(scalar.type) if scalar is not None else None
-    decoding = (inline or "{fallback}(value)").format(fallback=f"decode_{name}")
-    return f"{decoding} if (value := get({stored!r})) is not None else {absent}"
 
 
 def _snapshot_source(attributes: list[Attribute], key: Attribute) -> Iterator[str]:

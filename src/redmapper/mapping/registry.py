@@ -21,6 +21,7 @@ from redmapper.mapping.check import (
     check_mapper_class,
 )
 from redmapper.mapping.columns import Column, Kind, read_kind
+from redmapper.mapping.construction import Attribute
 from redmapper.mapping.entries import entry_values
 from redmapper.mapping.events import Handler, Handlers
 from redmapper.mapping.fields import Computed, Field, Key, Queryable
@@ -28,7 +29,7 @@ from redmapper.mapping.indexes import Index
 from redmapper.mapping.mapped import KeyColumn, MappedClass, MappedIndex, nearest_domain
 from redmapper.mapping.mapper import Declared, Mapper, read_mapper
 from redmapper.mapping.nested import Nested, nested_converter
-from redmapper.mapping.records import Attribute, generate_codec
+from redmapper.mapping.records import generate_codec
 from redmapper.mapping.scalars import scalar_for
 from redmapper.mapping.validation import unvalidated
 

@@ -10,8 +10,9 @@ from typing import Any
 import attrs
 
 from redmapper.mapping.columns import VERSION, Record
+from redmapper.mapping.construction import Attribute
 from redmapper.mapping.mapped import KeyBytes, MappedClass, differences
-from redmapper.mapping.records import Attribute, FieldChanges
+from redmapper.mapping.records import FieldChanges
 from redmapper.work.identity import Tracked
 
 

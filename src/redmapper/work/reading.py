@@ -43,7 +43,9 @@ class Reading:
         if isinstance(keys, (str, bytes)) or not isinstance(keys, Iterable):
             message = f"get_many takes several keys: get_many({mapped.domain.__name__}, [...])"
             raise QueryError(message)
-        encoded = [mapped.encode_key(key) for key in keys]
+        encoded = mapped.encode_keys(keys)
+        if self.options.untracked:
+            return (yield from self._untracked(mapped, encoded))
         found: dict[KeyBytes, Any] = dict.fromkeys(encoded)
         unknown = list(found)
         if self.map.knows_any:
@@ -56,6 +58,27 @@ class Reading:
                     found[key] = self._adopt(mapped, key, record)
         return [found[key] for key in encoded]
 
+    def _untracked(self, mapped: MappedClass, keys: list[KeyBytes]) -> Flow[list[Any]]:
+        """Objects of nobody, one a key."""
+        once = list(dict.fromkeys(keys))
+        makes, strategy = self.session.makes, self.session.strategy
+        if makes is not None:
+            objects = yield from makes.load_entities(mapped, once)
+        else:
+            records = yield from strategy.load([(mapped, key) for key in once])
+            objects = [
+                None if record is None else mapped.construct(record, key)
+                for key, record in zip(once, records, strict=True)
+            ]
+        if self.loaded is not None:
+            for obj in objects:
+                if obj is not None:
+                    self.loaded(obj)
+        if len(once) == len(keys):
+            return objects
+        found = dict(zip(once, objects, strict=True))
+        return [found[key] for key in keys]
+
     def _present(self, mapped: MappedClass, key: KeyBytes) -> Any:  # noqa: ANN401 - an entity
         tracked = self.map.at(mapped, key)
         return None if tracked is None or tracked.deleted else tracked.obj
@@ -67,7 +90,10 @@ class Reading:
         """The entity with this key, or None."""
         mapped = self.session.registry.mapped(cls)
         encoded = mapped.encode_key(key)
-        if not self.options.untracked and not self._unknown(mapped, encoded):
+        if self.options.untracked:
+            (found,) = yield from self._untracked(mapped, [encoded])
+            return found
+        if not self._unknown(mapped, encoded):
             return self._present(mapped, encoded)
         (record,) = yield from self.session.strategy.load([(mapped, encoded)])
         return None if record is None else self._adopt(mapped, encoded, record)
@@ -127,8 +153,13 @@ class Reading:
             found = yield from self._found(selection, asked.offset)
             return self._objects(selection.mapped, found)
         wanted = self._widened(selection, asked.offset)
-        rows = yield from self.session.strategy.find(wanted)
-        objects = [selection.mapped.construct(record, key) for key, record in rows[asked.offset :]]
+        makes = self.session.makes
+        if makes is not None:
+            objects = yield from makes.find_entities(wanted, asked.offset)
+        else:
+            rows = yield from self.session.strategy.find(wanted)
+            construct = selection.mapped.construct
+            objects = [construct(record, key) for key, record in rows[asked.offset :]]
         return list(map(self._told, objects)) if self.loaded else objects
 
     def page(self, asked: Asked, size: int, after: str | None) -> Flow[Page[Any]]:

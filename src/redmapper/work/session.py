@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
+from typing import Any
 
 import attrs
 
 from redmapper.mapping.events import Handlers
 from redmapper.mapping.registry import MapperRegistry
 from redmapper.work.keys import KeyMaker
-from redmapper.work.strategy import BoundStrategy
+from redmapper.work.strategy import BoundStrategy, MakesEntities
 
 
 @attrs.frozen
 class Session:
     """What a unit has of its store: all that is the same for every unit.
 
-    `validates`: a mapper has validators that run at the commit.
+    `validates`: a mapper has validators that run at the commit. `makes` is the strategy, where it
+    makes entities itself.
     """
 
     registry: MapperRegistry
@@ -26,6 +29,15 @@ class Session:
     warn: Callable[[str], None]
     handlers: Handlers = attrs.field(factory=Handlers)
     validates: bool = False
+
+    @cached_property
+    def makes(self) -> MakesEntities | None:
+        """The strategy, where it makes entities itself.
+
+        Its class is asked: a strategy that passes every name on to another has none of these.
+        """
+        strategy: Any = self.strategy
+        return strategy if issubclass(type(strategy), MakesEntities) else None
 
 
 @attrs.frozen(kw_only=True)

@@ -17,13 +17,16 @@ conformance suite. The contract:
   in `without`. Of a record `fields` must be there, more may be. Before it answers, a strategy calls
   `query.planner.plan_access`, which refuses what no index serves: the same queries are refused
   everywhere.
+- *Entities.* Where nobody needs the records, a strategy may make the entities itself, from whatever
+  form it has read: it has the two methods of `MakesEntities`. Without them the unit of work makes
+  them of records, and nothing else differs.
 - *Capabilities* are asked, never names: nobody above needs to know which strategy it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import attrs
 
@@ -122,6 +125,22 @@ class BoundStrategy(Protocol):
 
     def close(self) -> Flow[None]:
         """Remove what was kept for commits in flight."""
+        ...
+
+
+@runtime_checkable
+class MakesEntities(Protocol):
+    """What a bound strategy may offer besides: entities for a reading that keeps no records.
+
+    They are what `MappedClass.construct` makes of the records, and it raises what that would.
+    """
+
+    def load_entities(self, mapped: MappedClass, keys: Sequence[KeyBytes]) -> Flow[list[Any]]:
+        """As `load`: the entities under these keys, None for the missing."""
+        ...
+
+    def find_entities(self, selection: Selection, skip: int) -> Flow[list[Any]]:
+        """As `find`: the entities of the rows, but for the first so many."""
         ...
 
 

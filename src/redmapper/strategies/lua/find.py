@@ -20,7 +20,6 @@ from typing import Any
 
 import attrs
 
-from redmapper.mapping.columns import Record
 from redmapper.mapping.mapped import KeyBytes, MappedClass
 from redmapper.mapping.predicates import And
 from redmapper.query.evaluate import Judge, judge_of
@@ -41,6 +40,7 @@ from redmapper.strategies.lua.conditions import Words
 from redmapper.strategies.lua.foreign import carry
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.layout import joined
+from redmapper.strategies.lua.objects import entities_of_rows, record_of
 from redmapper.strategies.lua.scripts import FIND
 from redmapper.strategies.lua.shapes import Said, Shapes
 from redmapper.strategies.lua.wording import Wording
@@ -115,6 +115,7 @@ class Search:
         self.wanted = wanted
         self.seen = self.read = self.sent = 0
         self.judge: Judge | None = None
+        self.bare = False  # whether rows keep the values of their fields as they came
         said = shapes.fill(selection, wanted)
         self.said = self._say(shapes) if said is None else said
 
@@ -242,9 +243,12 @@ class Search:
 
     def _rows(self, keys: list[KeyBytes], records: list[Reply]) -> list[Row]:
         """Rows with whole records, or with the fields that are wanted; those that are there."""
-        mapped, fields, judge = self.selection.mapped, self.selection.fields, self.judge
+        mapped, fields, judge = self.selection.mapped, self.selection.fields or (), self.judge
         if self.wanted == "fields":
-            return self._rows_of(fields or (), keys, records)
+            there = self._there(keys, records if fields else [()] * len(keys))
+            if self.bare:
+                return there
+            return [(key, record_of(fields, values, mapped, key)) for key, values in there]
         joint = [
             (key, joined(reply, mapped, key)) for key, reply in zip(keys, records, strict=True)
         ]
@@ -254,21 +258,11 @@ class Search:
             if record is not None and (judge is None or judge(record))
         ]
 
-    def _rows_of(
-        self, fields: tuple[bytes, ...], keys: list[KeyBytes], records: list[Reply]
-    ) -> list[Row]:
-        """Rows with some fields; None in place of these is a record that is gone."""
-        key_field = self.selection.mapped.key.stored
-        rows: list[Row] = []
-        for key, values in zip(keys, records if fields else [()] * len(keys), strict=True):
-            if values is None:
-                continue
-            record: Record = dict(zip(fields, values))  # noqa: B905 - this runs once a row
-            if None in values:
-                record = {name: value for name, value in record.items() if value is not None}
-            record[key_field] = key
-            rows.append((key, record))
-        return rows
+    @staticmethod
+    def _there(keys: list[KeyBytes], records: list[Reply]) -> list[tuple[KeyBytes, Any]]:
+        """Rows with the values of some fields; None in place of these is a record that is gone."""
+        rows = list(zip(keys, records, strict=True))
+        return [row for row in rows if row[1] is not None] if None in records else rows
 
     def judged_by_entries(self, step: Step) -> bool:
         """Whether keys that a step has gathered need no look at their records."""
@@ -310,6 +304,17 @@ class Finder:
         """The rows, exactly as `BoundStrategy.find` says."""
         return (yield from self._found(self._search(selection)))
 
+    def find_entities(self, selection: Selection, skip: int) -> Flow[list[Any]]:
+        """The entities of a selection, but for the first so many."""
+        search, mapped = self._search(selection), selection.mapped
+        # Rows that are put in order here must be records, unless it is by key alone.
+        ordered = selection.limit is not None or selection.order.by_key_alone
+        search.bare = search.wanted == "fields" and ordered
+        rows = (yield from self._found(search))[skip:]
+        if search.bare:
+            return entities_of_rows(rows, selection.fields or (), mapped)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        return [mapped.construct(record, key) for key, record in rows]
+
     def _search(self, selection: Selection) -> Search:
         wanted = "rows" if selection.fields is None else "fields"
         return Search(self.keyspace, self.shapes, selection, wanted)
@@ -320,6 +325,7 @@ class Finder:
             return []
         step = yield from search.first()
         if step.keys_only:
+            search.bare = search.bare and selection.order.by_key_alone
             rows = yield from self._in_chunks(search, step)
         elif search.walks(step):
             return (yield from self._walked(search, step))

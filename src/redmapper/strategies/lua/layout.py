@@ -18,6 +18,7 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from redmapper.mapping.columns import Record
+from redmapper.mapping.construction import Places
 from redmapper.mapping.mapped import KeyBytes, MappedClass
 from redmapper.mapping.records import FieldChanges
 from redmapper.wire import Reply
@@ -100,7 +101,7 @@ def joined(reply: Reply, mapped: MappedClass, key: KeyBytes) -> Record | None:
     if not reply:
         return None
     if isinstance(reply, dict):
-        reply = [word for pair in reply.items() for word in pair]
+        reply = flat(reply)
     shapes = _shapes(mapped)
     names = tuple(reply[::2])
     shape = shapes.get(names)
@@ -113,6 +114,11 @@ def joined(reply: Reply, mapped: MappedClass, key: KeyBytes) -> Record | None:
         _join(record, name, pieces, reply)
     record[mapped.key.stored] = key
     return record
+
+
+def flat(reply: dict[bytes, bytes]) -> list[bytes]:
+    """What HGETALL answers under RESP3, as it does under RESP2."""
+    return [word for pair in reply.items() for word in pair]
 
 
 MOST_SHAPES = 1_000
@@ -129,6 +135,15 @@ class Shape(NamedTuple):
     names: tuple[bytes, ...]
     values: Callable[[list[bytes]], tuple[bytes, ...]]
     cut: tuple[tuple[bytes, tuple[tuple[bytes, int], ...]], ...]
+
+
+def places(names: tuple[bytes, ...], mapped: MappedClass) -> Places:
+    """Where the values of a record stand in a reply with these names, pieces and all."""
+    shape = _shape(names, mapped)
+    found = {name: [2 * names.index(name) + 1] for name in shape.names}
+    for name, pieces in shape.cut:
+        found[name] += [place for _, place in pieces]
+    return Places(found, full=PIECE)
 
 
 def _shape(names: tuple[bytes, ...], mapped: MappedClass) -> Shape:
@@ -165,10 +180,11 @@ def _join(
 
     Behind a piece that is not full there are no others; what stands there is a field by itself.
     """
-    value = record[name]
-    for count, (following, place) in enumerate(pieces, start=1):
-        if len(value) == count * PIECE:
-            value += reply[place]
+    value = piece = record[name]
+    for following, place in pieces:
+        if len(piece) == PIECE:
+            piece = reply[place]
+            value += piece
         else:
             record[following] = reply[place]
     record[name] = value

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import attrs
 
 from redmapper.errors import CommitUnknown, ConnectionLost, ForeignType, StoreError, UnitTooLarge
 from redmapper.mapping.columns import Record
-from redmapper.mapping.mapped import MappedClass, MappedIndex
+from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
 from redmapper.mapping.registry import MapperRegistry
 from redmapper.query.explain import Explanation
 from redmapper.query.selection import Row, Selection
@@ -21,6 +22,7 @@ from redmapper.strategies.lua.find import Finder
 from redmapper.strategies.lua.foreign import carry, name_foreign
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.layout import joined
+from redmapper.strategies.lua.objects import entities_of
 from redmapper.strategies.lua.receipts import (
     LANE_MINUTES,
     Lane,
@@ -30,7 +32,7 @@ from redmapper.strategies.lua.receipts import (
     place_digest,
 )
 from redmapper.strategies.lua.scripts import OUTCOME, OWNER
-from redmapper.wire import Argument, Batch, Command, Flow, Reply, call
+from redmapper.wire import Argument, Batch, Command, Flow, Hidden, Reply, call
 from redmapper.work.plan import FlushPlan, Refusal
 from redmapper.work.refusals import schema_mismatch
 from redmapper.work.strategy import Capabilities, Identity, Place
@@ -83,18 +85,27 @@ class BoundLua:
 
     def load(self, wanted: Sequence[Identity]) -> Flow[list[Record | None]]:
         """The records of these entities: one HGETALL each, in one round trip up to 2,000."""
-        found: list[Record | None] = []
-        places, schema = self.places, self.keyspace.schema
-        for start in range(0, len(wanted), LOAD_STEP):
-            part = wanted[start : start + LOAD_STEP]
-            keys = [places.of(mapped).records + key for mapped, key in part]
-            hidden = partial(_hidden_keys, keys, part)
-            commands = tuple([Command(("HGETALL", key)) for key in keys])
-            batch = Batch("load", schema, commands, hidden)
-            replies = yield from carry(batch, partial(_all_hashes, keys))
-            found += [
-                joined(reply, *identity) for reply, identity in zip(replies, part, strict=True)
-            ]
+        places = self.places
+        keys = [places.of(mapped).records + key for mapped, key in wanted]
+        replies = yield from self._hashes(keys, partial(_hidden_keys, keys, wanted))
+        return [joined(reply, *identity) for reply, identity in zip(replies, wanted, strict=True)]
+
+    def load_entities(self, mapped: MappedClass, keys: Sequence[KeyBytes]) -> Flow[list[Any]]:
+        """The entities under these keys, asked for as `load` does."""
+        prefix = self.places.of(mapped).records
+        names = [prefix + key for key in keys]
+        hidden = partial(frozenset[Argument], names if mapped.hides_key else ())
+        replies = yield from self._hashes(names, hidden)
+        return entities_of(replies, mapped, keys)
+
+    def _hashes(self, keys: Sequence[bytes], hidden: Hidden) -> Flow[list[Reply]]:
+        """What HGETALL answers for each of these Redis keys."""
+        found: list[Reply] = []
+        for start in range(0, len(keys), LOAD_STEP):
+            part = keys[start : start + LOAD_STEP]
+            commands = tuple([Command(("HGETALL", key)) for key in part])
+            batch = Batch("load", self.keyspace.schema, commands, hidden)
+            found += yield from carry(batch, partial(_all_hashes, part))
         return found
 
     def owner(self, mapped: MappedClass, index: MappedIndex, value: bytes) -> Flow[Row | None]:
@@ -113,6 +124,10 @@ class BoundLua:
     def find(self, selection: Selection) -> Flow[list[Row]]:
         """The rows of a selection."""
         return self.finder.find(selection)
+
+    def find_entities(self, selection: Selection, skip: int) -> Flow[list[Any]]:
+        """The entities of a selection, but for the first so many."""
+        return self.finder.find_entities(selection, skip)
 
     def count(self, selection: Selection) -> Flow[int]:
         """How many there are."""
@@ -231,7 +246,7 @@ def _hidden_keys(keys: list[bytes], wanted: Sequence[Identity]) -> frozenset[Arg
     return frozenset(key for key, (mapped, _) in zip(keys, wanted, strict=True) if mapped.hides_key)
 
 
-def _all_hashes(keys: list[bytes]) -> dict[bytes, str]:
+def _all_hashes(keys: Sequence[bytes]) -> dict[bytes, str]:
     return dict.fromkeys(keys, "hash")
 
 

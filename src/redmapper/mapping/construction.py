@@ -1,0 +1,263 @@
+"""Stored values -> entity: the constructors that are generated for a mapper.
+
+One is made with its codec and reads a record, by name. Others are made when they are wanted: where
+many entities come with their fields in the same places, values are taken out by position, and no
+record is made at all. Both are written by the same lines; what differs is a `Source`, which says
+how the code comes by a value.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from itertools import takewhile
+from typing import Any, Protocol
+
+import attrs
+
+from redmapper.errors import CorruptRecord
+from redmapper.mapping.columns import Column
+
+_FACTORY: Any = attrs.Factory  # a class, which its stubs type as a function
+
+_DECODING: dict[type, str] = {
+    str: "{it}.decode()",
+    int: "(int({it}) if len({it}) < 20 else {fallback}({it}))",
+    float: "float({it})",
+    datetime: "read_datetime({it}.decode())",
+    date: "read_date({it}.decode())",
+}
+"""The commonest scalars spelled out, which saves calls; an error there is named afterwards."""
+
+READERS = {
+    "datetime": datetime,
+    "date": date,
+    "read_datetime": datetime.fromisoformat,
+    "read_date": date.fromisoformat,
+}
+
+
+@attrs.frozen
+class Attribute:
+    """An attribute of the domain class: its column, and how `__init__` takes it."""
+
+    name: str
+    alias: str
+    init: bool
+    default: Any
+    column: Column
+
+    @property
+    def none_is_absent(self) -> bool:
+        """Whether an absent field says None rather than a default that is not None."""
+        return self.default is None or self.default is attrs.NOTHING
+
+    @property
+    def marker(self) -> bytes:
+        """The field that says None, where an absent one says the default."""
+        return b"!" + self.column.stored
+
+    @property
+    def required(self) -> bool:
+        """Whether `__init__` leaves it unset where no value is stored."""
+        return self.default is attrs.NOTHING
+
+    @property
+    def depends_on_self(self) -> bool:
+        """Whether attrs computes its default from the instance."""
+        return isinstance(self.default, _FACTORY) and bool(self.default.takes_self)
+
+    def absent(self, stored: Container[bytes]) -> Any:  # noqa: ANN401 - any field's value
+        """The value where its field is not stored; of those that are, its marker may be one."""
+        if self.marker in stored:
+            return None
+        if isinstance(self.default, _FACTORY):
+            return self.default.factory()
+        if self.default is not attrs.NOTHING:
+            return self.default
+        message = f"the stored record has no field {self.name!r}, which has no default"
+        raise CorruptRecord(message)
+
+
+class Source(Protocol):
+    """How generated code comes by a stored field. All answers are Python, as text."""
+
+    @property
+    def head(self) -> tuple[str, ...]:
+        """The first lines of the function."""
+        ...
+
+    def value(self, field: bytes) -> str | None:
+        """What gives its value, or None where there is none; None: it is never there."""
+        ...
+
+    def sure(self, field: bytes) -> bool:
+        """Whether it is always there, and cheap enough to be said twice."""
+        ...
+
+    def held(self, field: bytes) -> str:
+        """The test whether it is there."""
+        ...
+
+    def among(self, field: bytes) -> str:
+        """A container that has the field's name in it where it is there."""
+        ...
+
+
+@attrs.frozen
+class ByName:
+    """From a record."""
+
+    head: tuple[str, ...] = ("def construct(record, key):", "    get = record.get")
+
+    def value(self, field: bytes) -> str | None:
+        """Asked for by name."""
+        return f"get({field!r})"
+
+    def sure(self, field: bytes) -> bool:  # noqa: ARG002 - of any
+        """Nothing is."""
+        return False
+
+    def held(self, field: bytes) -> str:
+        """Its name says it."""
+        return f"{field!r} in record"
+
+    def among(self, field: bytes) -> str:  # noqa: ARG002 - of any
+        """The record is one."""
+        return "record"
+
+
+@attrs.frozen
+class Places:
+    """From a list: where in it each field stands, which for many entities is the same.
+
+    A value may stand in several places, a piece in each: behind one that has not `full` bytes there
+    are no others. With `gaps`, a field of one place that is not stored is None there; otherwise
+    what has a place is stored, and all else is not.
+    """
+
+    of: Mapping[bytes, Sequence[int]]
+    full: int = 0
+    gaps: bool = False
+    head: tuple[str, ...] = ("def construct(found, key):",)
+
+    def value(self, field: bytes) -> str | None:
+        """Its pieces, put together."""
+        return self._joint(*self.of[field]) if field in self.of else None
+
+    def _joint(self, place: int, *following: int) -> str:
+        piece = f"found[{place}]"
+        if not following:
+            return piece
+        return f"({piece} + {self._joint(*following)} if len({piece}) == {self.full} else {piece})"
+
+    def sure(self, field: bytes) -> bool:
+        """Not what may be None, nor what has to be put together."""
+        return not self.gaps and len(self.of[field]) == 1
+
+    def held(self, field: bytes) -> str:
+        """What has a place is there, or not None."""
+        if field in self.of and self.gaps:
+            return f"found[{self.of[field][0]}] is not None"
+        return str(field in self.of)
+
+    def among(self, field: bytes) -> str:
+        """A tuple of this field alone, or none."""
+        if field in self.of and self.gaps:
+            return f"(({field!r},) if {self.held(field)} else ())"
+        return f"({field!r},)" if field in self.of else "()"
+
+
+@attrs.frozen(eq=False)
+class Constructors:
+    """What the constructors of one mapper are made of; `make` is called with the values.
+
+    `names` are what the generated code may call.
+    """
+
+    domain: type
+    attributes: Sequence[Attribute]
+    key: Attribute
+    make: Callable[..., Any]
+    names: Mapping[str, Any] = attrs.field(repr=False)
+
+    def at(self, places: Places) -> Callable[[Sequence[bytes | None], Any], Any]:
+        """The function that makes an entity of a list with its fields in these places, and a key.
+
+        It raises whatever comes: the constructor by name tells what is wrong with a record.
+        """
+        source = "\n".join(self.lines(places)) + "\n"
+        made: dict[str, Any] = {}
+        code = compile(source, f"<redmapper constructor of {self.domain.__qualname__}>", "exec")
+        exec(code, {**self.names}, made)  # noqa: S102 - the source is ours
+        return made["construct"]  # type: ignore[no-any-return]
+
+    def lines(self, source: Source) -> Iterator[str]:
+        """The source code of the constructor that takes its values from there."""
+        arguments = self._arguments(source)
+        yield from source.head
+        yield "    entity = Entity("
+        for name in takewhile(arguments.__contains__, _positional(self.make)):
+            yield f"        {arguments.pop(name)},"
+        yield from (f"        {name}={value}," for name, value in arguments.items())
+        yield from (f"        {argument}," for argument in self._arguments_if_held(source))
+        yield "    )"
+        for attribute in (*self.attributes, self.key):
+            if not attribute.init:
+                yield self._set_afterwards(attribute, source)
+        yield "    return entity"
+
+    def _arguments(self, source: Source) -> dict[str, str]:
+        """The arguments that are always given, by name."""
+        arguments = {self.key.alias: "key"} if self.key.init else {}
+        for attribute in self.attributes:
+            if attribute.init and not attribute.depends_on_self:
+                arguments[attribute.alias] = _decoding(attribute, source)
+        return arguments
+
+    def _arguments_if_held(self, source: Source) -> Iterator[str]:
+        """Those whose default attrs computes from the instance: to be left out for it."""
+        for attribute in self.attributes:
+            if attribute.init and attribute.depends_on_self:
+                value = f"{{{attribute.alias!r}: {_decoding(attribute, source)}}}"
+                yield f"**({value} if {_held(attribute, source)} else {{}})"
+
+    def _set_afterwards(self, attribute: Attribute, source: Source) -> str:
+        """The line that sets what `__init__` does not take."""
+        value = "key" if attribute is self.key else _decoding(attribute, source)
+        always = attribute is self.key or attribute.required
+        held = "" if always else f"if {_held(attribute, source)}: "
+        return f"    {held}set_attribute(entity, {attribute.name!r}, {value})"
+
+
+def _positional(constructor: Callable[..., Any]) -> list[str]:
+    """The parameters that can be given by position, which costs less than by name, in order."""
+    try:
+        parameters = inspect.signature(constructor).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    named = takewhile(lambda each: each.kind is each.POSITIONAL_OR_KEYWORD, parameters)
+    return [each.name for each in named]
+
+
+def _held(attribute: Attribute, source: Source) -> str:
+    """The test whether anything is stored of an attribute."""
+    return f"{source.held(attribute.column.stored)} or {source.held(attribute.marker)}"
+
+
+def _decoding(attribute: Attribute, source: Source) -> str:
+    """The expression for its value."""
+    name, stored = attribute.name, attribute.column.stored
+    plain_none = attribute.column.kind.optional and attribute.none_is_absent
+    absent = "None" if plain_none else f"absent_{name}({source.among(attribute.marker)})"
+    value = source.value(stored)
+    if value is None:
+        return absent
+    scalar = attribute.column.kind.scalar
+    inline = _DECODING.get(scalar.type) if scalar is not None else None
+    sure = source.sure(stored)
+    decoding = (inline or "{fallback}({it})").format(
+        fallback=f"decode_{name}", it=value if sure else "value"
+    )
+    return decoding if sure else f"{decoding} if (value := {value}) is not None else {absent}"

@@ -1,0 +1,100 @@
+"""Replies -> entities that nobody tracks: straight, by position, without a record in between.
+
+Replies for the entities of a mapper mostly have the same fields in the same order, one after the
+other. For each such order a constructor is generated once, and to know that it fits a reply, its
+names are compared with those of the reply before. Whatever goes wrong, the entity is made once more
+by way of its record: that says what is wrong, and of which entity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from typing import Any, TypeAlias
+
+from redmapper.mapping.columns import Record
+from redmapper.mapping.construction import Places
+from redmapper.mapping.mapped import KeyBytes, MappedClass
+from redmapper.strategies.lua.layout import flat, joined, places
+from redmapper.wire import Reply
+
+Construct: TypeAlias = Callable[[Sequence["bytes | None"], Any], Any]
+
+MOST_CONSTRUCTORS = 64
+"""Orders of fields of a mapper that get one; it takes about as long as making 200 entities."""
+
+
+def entities_of(
+    replies: Iterable[Reply], mapped: MappedClass, keys: Iterable[KeyBytes]
+) -> list[Any]:
+    """What HGETALL has answered for these keys, None for what is not there."""
+    decode = mapped.decode_key
+    made: list[Any] = []
+    names: list[bytes] = []
+    construct: Construct | None = None
+    for reply, key in zip(replies, keys, strict=True):
+        if not reply:
+            made.append(None)
+            continue
+        found = flat(reply) if type(reply) is dict else reply
+        if found[::2] != names:
+            names = found[::2]
+            construct = _constructor(tuple(names), mapped)
+        try:
+            made.append(
+                construct(found, decode(key)) if construct else _by_record(found, mapped, key)
+            )
+        except Exception:  # noqa: BLE001 - the class's own __init__ runs
+            made.append(_by_record(found, mapped, key))
+    return made
+
+
+def entities_of_rows(
+    rows: Iterable[tuple[KeyBytes, Sequence[bytes | None]]],
+    fields: tuple[bytes, ...],
+    mapped: MappedClass,
+) -> list[Any]:
+    """The same of rows with these fields, None in place of one that is not stored."""
+    decode, construct = mapped.decode_key, _row_constructor(fields, mapped)
+    made: list[Any] = []
+    for key, values in rows:
+        try:
+            made.append(construct(values, decode(key)))
+        except Exception:  # noqa: BLE001 - the class's own __init__ runs
+            made.append(mapped.construct(record_of(fields, values, mapped, key), key))
+    return made
+
+
+def record_of(
+    fields: tuple[bytes, ...], values: Sequence[bytes | None], mapped: MappedClass, key: KeyBytes
+) -> Record:
+    """A row with these fields, as far as they are stored, as a record."""
+    record: Any = dict(zip(fields, values))  # noqa: B905 - this runs once a row
+    if None in values:
+        record = {name: value for name, value in record.items() if value is not None}
+    record[mapped.key.stored] = key
+    return record  # type: ignore[no-any-return]
+
+
+def _by_record(reply: Reply, mapped: MappedClass, key: KeyBytes) -> Any:  # noqa: ANN401 - an entity
+    return mapped.construct(joined(reply, mapped, key) or {}, key)
+
+
+def _constructor(names: tuple[bytes, ...], mapped: MappedClass) -> Construct | None:
+    """The constructor for replies with these names; None where there are too many others."""
+    known = _constructors(mapped)
+    if names not in known and len(known) < MOST_CONSTRUCTORS:
+        known[names] = mapped.codec.constructors.at(places(names, mapped))
+    return known.get(names)
+
+
+@lru_cache(maxsize=1024)
+def _constructors(_: MappedClass) -> dict[tuple[bytes, ...], Construct]:
+    """The constructors of a mapper, by the names of the replies that they fit."""
+    return {}
+
+
+@lru_cache(maxsize=1024)
+def _row_constructor(fields: tuple[bytes, ...], mapped: MappedClass) -> Construct:
+    at = {name: (place,) for place, name in enumerate(fields)}
+    return mapped.codec.constructors.at(Places(at, gaps=True))
