@@ -13,7 +13,7 @@ from redis import exceptions as theirs
 from redis._parsers import hiredis as theirs_parser
 
 from redmapper.faces.sync import plain as room
-from redmapper.faces.sync.plain import Plain, direct, plain_of, receive, send
+from redmapper.faces.sync.plain import Plain, behind, direct, plain_of, receive, send
 from redmapper.faces.sync.runner import _ask
 
 SECOND = 1.0
@@ -212,6 +212,41 @@ def test_so_is_one_over_a_unix_socket(ours: socket.socket):
     connection = redis.UnixDomainSocketConnection(protocol=2)
     connection._sock, connection._parser._reader = ours, reader()
     assert plain_of(connection) is not None
+
+
+def test_a_direct_link_is_quiet_until_something_comes(ours: socket.socket, end: socket.socket):
+    """Be it words, or the end."""
+    direct_link = direct(link(ours))
+    assert not direct_link.can_read(timeout=0)
+    end.sendall(b"+word\r\n")
+    assert direct_link.can_read(timeout=0)
+    assert [b"word"] == receive(direct_link.plain, 1)
+    assert not direct_link.can_read(timeout=0)
+    end.close()
+    assert direct_link.can_read(timeout=0)
+
+
+def test_a_direct_link_is_not_quiet_with_a_reply_too_many(ours: socket.socket, end: socket.socket):
+    """It has been read already, but nobody has asked for it."""
+    direct_link = direct(link(ours))
+    end.sendall(b"+one\r\n+two\r\n")
+    assert [b"one"] == receive(direct_link.plain, 1)
+    assert direct_link.can_read(timeout=0)
+
+
+def test_behind_a_direct_link_is_the_connection(ours: socket.socket):
+    """Which goes back to the pool, and which it closes."""
+    connection = link(ours)
+    direct_link = direct(connection)
+    assert connection is behind(direct_link)
+    direct_link.disconnect()
+    assert connection._sock is None
+
+
+def test_what_is_not_plain_stays_as_it_is(ours: socket.socket):
+    """There is nothing before it."""
+    connection = link(ours, Recording)
+    assert connection is direct(connection) is behind(connection)
 
 
 def another_parser(connection: Any) -> Any:
