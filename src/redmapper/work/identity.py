@@ -79,7 +79,6 @@ class Superseded:
     snapshot: Snapshot
 
 
-@attrs.define
 class IdentityMap:
     """The side table of a unit: objects by their `id`, entities by mapper and key.
 
@@ -88,12 +87,13 @@ class IdentityMap:
     them may be guarded, `outdated` that the store may have something newer of some.
     """
 
-    objects: dict[int, Tracked] = attrs.field(factory=dict)
-    entities: dict[tuple[str, KeyBytes], Tracked] = attrs.field(factory=dict)
-    blind: dict[tuple[str, KeyBytes], MappedClass] = attrs.field(factory=dict)
-    superseded: dict[int, Superseded] = attrs.field(factory=dict)
-    guarding: bool = False
-    outdated: bool = False
+    def __init__(self) -> None:
+        self.objects: dict[int, Tracked] = {}
+        self.entities: dict[tuple[str, KeyBytes], Tracked] = {}
+        self.blind: dict[tuple[str, KeyBytes], MappedClass] = {}
+        self.superseded: dict[int, Superseded] = {}
+        self.guarding = False
+        self.outdated = False
 
     def of(self, obj: object) -> Tracked | None:
         """What is tracked of an object."""
@@ -167,8 +167,10 @@ class IdentityMap:
 
     def clear(self) -> None:
         """Forget everything."""
-        for table in (self.objects, self.entities, self.blind, self.superseded):
-            table.clear()
+        self.objects.clear()
+        self.entities.clear()
+        self.blind.clear()
+        self.superseded.clear()
         self.guarding = self.outdated = False
 
     def guard(self, tracked: Tracked) -> None:

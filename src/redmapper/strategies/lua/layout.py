@@ -52,14 +52,14 @@ def cut(
     `long` are those of the changed fields that may stand in pieces, if that is known.
     """
     fields, names = changes, changes if long is None else long
-    if base:
+    if base is not None:
         for name in names:
             before = len(base.get(name, b""))
             if PIECE < before <= MOST:
                 fields = {**fields, **dict.fromkeys(_following(name)[: (before - 1) // PIECE])}
     for name in names:
         value = changes.get(name)
-        if value is not None and PIECE < len(value) <= MOST:
+        if value and PIECE < len(value) <= MOST:
             if fields is changes:
                 fields = changes.copy()
             _put(fields, name, value)
