@@ -9,11 +9,12 @@
 --         of a set and "", ""
 --       6 rows that are wanted at all, 7 rows to cut the answer to, 8 rows of a step of a walk
 --         (-1: all), 9 entries that may be gathered in one step, 10 work of a step of a walk
---       then, each list after its length:
+--       11 all of the following that is a number or a word in "", as one array of MessagePack: what
+--         queries of one shape have in common; and 12, ... all else, in the same order:
 --       stored names; columns: kind, place of the name, place of that of the normed value (0: none,
 --         both 0: the key); tests: 1 if it reads the record, test; order: column, 1 if descending;
---         1 if the key descends; "" or "=" and the key of the row to begin behind, and its values
---         by the order, each "" or "=" and the value; keys to leave out; names of fields wanted;
+--         1 if the key descends; 0, or 1 and the key of the row to begin behind, and its values by
+--         the order, each 0 or 1 and the value; keys to leave out; names of fields wanted;
 --       ways: 1 if it is a walk in order, 1 if no row comes twice, numbers of the tests it makes
 --         needless, a path to its entries: "any" of paths, "least" of paths, or a source:
 --           "sorted", number, key, low, high, 1 if backward, 1 if the tail descends, widths of
@@ -23,6 +24,7 @@
 --       tests: "and", "or" of tests; "not" of one; "probe" of sets, any of which has the key;
 --         "none", column; "one", column, values; "span", column, bounds: low, high as in ZRANGE
 --         BYLEX; "like", column, Lua patterns that are found one behind the other
+--       Each list begins with its length.
 -- Returns  {"schema"} where other indexes stand than the mapper has; {"plan", way, size, ...};
 --       else {wanted, way, entries seen, records read, source, cursor, picked, keys, records} with
 --       the number of rows for keys if they are counted. The next step goes on with what is
@@ -34,49 +36,48 @@ local HUGE = math.huge
 local PIECE = 64 -- a value of so many bytes may go on in further fields, name:1, name:2, ...
 local SLICE = 1000 -- keys of one command
 
-local at = 0
+local mapper, fingerprint, prefix, form, wanted = unpack(ARGV, 1, 5)
+
+local function listed() return call('ZCARD', KEYS[2]) end
+
+local stored = call('HGET', KEYS[1], mapper)
+if stored and stored ~= fingerprint and listed() > 0 then return { 'schema' } end
+
+-- What indexes count by themselves needs nothing of what follows.
+if wanted == 'size' then
+  local total = 0
+  for i = 11, #ARGV, 3 do
+    local from, low, high = KEYS[ARGV[i] + 0], ARGV[i + 1], ARGV[i + 2]
+    total = total + (low == '' and call('SCARD', from) or call('ZLEXCOUNT', from, low, high))
+  end
+  return { 'count', 1, 0, 0, 0, '', {}, total, {} }
+end
+
+local wish, limit, page, most, budget =
+  ARGV[6] + 0, ARGV[7] + 0, ARGV[8] + 0, ARGV[9] + 0, ARGV[10] + 0
+local terms, term_at, at = cmsgpack.unpack(ARGV[11]), 0, 11
+
+-- The next of what is packed, and of the words behind it.
+local function term()
+  term_at = term_at + 1
+  return terms[term_at]
+end
 
 local function take()
   at = at + 1
   return ARGV[at]
 end
 
-local function number()
-  at = at + 1
-  return tonumber(ARGV[at])
-end
+local function flag() return term() == 1 end
 
-local function flag() return take() == '1' end
-
-local function key() return KEYS[number()] end
+local function key() return KEYS[term()] end
 
 local function each(one)
   local found = {}
-  for i = 1, number() do
+  for i = 1, term() do
     found[i] = one()
   end
   return found
-end
-
-local mapper, fingerprint, prefix, form, wanted = take(), take(), take(), take(), take()
-local wish, limit, page, most, budget = number(), number(), number(), number(), number()
-
-local stored = call('HGET', KEYS[1], mapper)
-local all = call('ZCARD', KEYS[2])
-if stored and stored ~= fingerprint and all > 0 then return { 'schema' } end
-
-local function size()
-  local from, low, high = key(), take(), take()
-  return low == '' and call('SCARD', from) or call('ZLEXCOUNT', from, low, high)
-end
-
--- What indexes count by themselves needs nothing of what follows.
-if wanted == 'size' then
-  local total = 0
-  for _ = 1, number() do
-    total = total + size()
-  end
-  return { 'count', 1, 0, 0, 0, '', {}, total, {} }
 end
 
 -- include compare.lua
@@ -102,7 +103,7 @@ local fields = each(take)
 local ways = each(way)
 local chosen = ways[1]
 if #ways > 1 or wanted == 'plan' then
-  local sizes = cheapest(ways, all)
+  local sizes = cheapest(ways)
   chosen = ways[sizes[2]]
   if wanted == 'plan' then return sizes end
 end

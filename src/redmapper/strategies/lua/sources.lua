@@ -53,7 +53,7 @@ local sources = {
   sorted = {
     say = function()
       local source = { set = key(), low = take(), high = take(), reverse = flag() }
-      source.descends, source.widths = flag(), each(number)
+      source.descends, source.widths = flag(), each(term)
       return source
     end,
     size = function(source) return call('ZLEXCOUNT', source.set, source.low, source.high) end,

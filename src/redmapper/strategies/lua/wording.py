@@ -26,6 +26,7 @@ from redmapper.query.selection import Selection
 from redmapper.strategies.lua.conditions import TESTS, Late, Test, Words
 from redmapper.strategies.lua.entries import tail_descends
 from redmapper.strategies.lua.keys import Keyspace
+from redmapper.strategies.lua.packing import packed_terms
 from redmapper.strategies.lua.shapes import Literal, Make, Said, Spelled
 from redmapper.wire import Argument
 
@@ -239,7 +240,7 @@ class Wording:
         self._note(source.index)
         for value in source.values:
             key = self._lookup(source.index, value, by if len(source.values) == 1 else ())
-            yield self.source("set", "0", 1 + len(others), self.key(key, "set"), *others)
+            yield self.source("set", b"0", 1 + len(others), self.key(key, "set"), *others)
 
     def owners(self, source: ByUnique, by: Sequence[Predicate], _: object) -> Iterable[Words]:
         """Values of a hash, in runs."""
@@ -291,7 +292,7 @@ class Wording:
         if not isinstance(source, (ByOrdered, ByLookup)):
             return None
         sources = list(_SOURCES[type(source)](self, source, access.by, ()))
-        words: Words = [len(sources)]
+        words: Words = []
         for kind, _, *said in sources:
             words += said[:3] if kind == "sorted" else [said[2], "", ""]
         types = tuple(self.keys.values())
@@ -301,16 +302,26 @@ class Wording:
     def said_by(self, ways: Sequence[Words], walks: tuple[bool, ...] = ()) -> Said:
         """All of it, with these ways."""
         words = [*self.told(), len(ways), *(word for way in ways for word in way)]
-        types = tuple(self.keys.values())
-        return Said(list(self.keys), types, words, walks, self.secret or self.mapped.hides_key)
+        types, secret = tuple(self.keys.values()), self.secret or self.mapped.hides_key
+        return Said(list(self.keys), types, parted(words), walks, secret)
 
     def _start(self) -> Words:
         after = self.selection.after
         if after is None:
-            return [""]
-        key = _GREATEST if after.key is None else after.key
-        values = ["" if value is None else b"=" + value for value in after.values]
-        return [b"=" + key, *values]
+            return [0]
+        words: Words = [1, _GREATEST if after.key is None else after.key]
+        for value in after.values:
+            words += [0] if value is None else [1, value]
+        return words
+
+
+def parted(words: Words) -> Words:
+    """The same, as the script takes it: all that is no bytes packed in one word, then the bytes.
+
+    Queries of one shape differ in the bytes alone.
+    """
+    terms = [word for word in words if not isinstance(word, bytes)]
+    return [packed_terms(terms), *[word for word in words if isinstance(word, bytes)]]
 
 
 def _ends(low: bytes, high: bytes | None) -> tuple[bytes, bytes]:
