@@ -15,8 +15,9 @@
 --         both 0: the key); tests: 1 if it reads the record, test; order: column, 1 if descending;
 --         1 if the key descends; 0, or 1 and the key of the row to begin behind, and its values by
 --         the order, each 0 or 1 and the value; keys to leave out; names of fields wanted;
---       ways: 1 if it is a walk in order, 1 if no row comes twice, numbers of the tests it makes
---         needless, a path to its entries: "any" of paths, "least" of paths, or a source:
+--       ways: 1 if it is a walk in order, 1 if no row comes twice, 1 if a record must be read for
+--         the tests that are left, numbers of the tests it makes needless, a path to its entries:
+--         "any" of paths, "least" of paths, or a source:
 --           "sorted", number, key, low, high, 1 if backward, 1 if the tail descends, widths of
 --             fields (in bytes; 0 for a value that ends in 00 01, -1 in FF FE)
 --           "set", number, cursor, keys: what is in all of these sets
@@ -80,6 +81,10 @@ local function each(one)
   return found
 end
 
+-- A function of its own, so that what stands above belongs to another: what a function takes from
+-- the one around it is looked for among all that has been taken so, but not what that one has taken.
+return (function()
+
 -- include compare.lua
 
 local names = each(take)
@@ -110,6 +115,7 @@ end
 
 if chosen.path.word and not chosen.size then chosen.size = size_of(chosen.path) end -- it picks
 local picked = picked_of(chosen.path, {})
+local left = tests_left(chosen)
 local source, cursor, ids = 0, '', {}
 for i = 1, #picked do
   ids[i] = picked[i].id
@@ -144,8 +150,8 @@ local proven = false -- whether what has passed is known to have a record
 
 local function judged(rows)
   proven = false
-  for i = 1, #chosen.left do
-    local one = chosen.left[i]
+  for i = 1, #left do
+    local one = left[i]
     if not (one.reads and wanted == 'keys') then
       rows, proven = one.passed(rows), proven or one.proves
     end
@@ -155,7 +161,7 @@ end
 
 -- Counting what needs no look at each; sets that meet are looked through by the server itself.
 local function countable()
-  if wanted ~= 'count' or #chosen.left > 0 or not chosen.distinct or chosen.keyed then
+  if wanted ~= 'count' or #left > 0 or not chosen.distinct or chosen.keyed then
     return false
   end
   for i = 1, #picked do
@@ -177,7 +183,7 @@ local function counted()
     end
   end
   if #leave_out > 0 then
-    left_out, chosen.left = {}, conditions
+    left_out, left = {}, conditions
     total = total - #present(judged(taken(leave_out)), true)
   end
 end
@@ -188,7 +194,7 @@ local function walked()
   for i = 1, #picked do
     local one, more = picked[i], true
     local count = enough + #leave_out + 1
-    if #chosen.left > 0 then count = math.min(math.max(2 * count, 16), 200) end
+    if #left > 0 then count = math.min(math.max(2 * count, 16), 200) end
     while more do
       local from, found, members = #keys, nil, nil
       found, more, members = one.kind.some(one, math.min(count, 1001))
@@ -214,11 +220,11 @@ local function walked()
 end
 
 local function gathered()
-  local rows, left = nil, most + 1
+  local rows, room = nil, most + 1
   for i = 1, #picked do
     local one = picked[i]
-    local found, more = one.kind.some(one, math.max(left, 1))
-    left = left - #found
+    local found, more = one.kind.some(one, math.max(room, 1))
+    room = room - #found
     local fresh = taken(found)
     if rows then
       for j = 1, #fresh do
@@ -227,7 +233,7 @@ local function gathered()
     else
       rows = fresh
     end
-    if more or (0 >= left and picked[i + 1] and wanted == 'keys') then
+    if more or (0 >= room and picked[i + 1] and wanted == 'keys') then
       source, cursor = more and one.id or picked[i + 1].id, more or ''
       break
     end
@@ -301,3 +307,5 @@ elseif wanted == 'fields' and #fields > 0 then
 end
 if wanted == 'count' then found = total end
 return { wanted, chosen.number or 1, seen, read, source, cursor, ids, found, records }
+
+end)()

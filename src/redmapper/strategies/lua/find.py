@@ -190,9 +190,8 @@ class Search:
         """The way of an access, over other sources."""
         wording = self.planned.wording
         covers = [at for at, (each, _) in enumerate(wording.tests, 1) if each in access.by]
-        words: Words = [int(walks), int(access.distinct), len(covers), *covers]
-        words += ["any", len(sources), *(word for source in sources for word in source)]
-        return wording.said_by([words])
+        path: Words = ["any", len(sources), *(word for source in sources for word in source)]
+        return wording.said_by([wording.way_by(access, covers, path, walks=walks)])
 
     def step(self, said: Said, missing: int, wanted: str = "") -> Flow[Step]:
         """One call of the script. Raises SchemaMismatch where the entries are another mapper's."""

@@ -4,10 +4,7 @@ local path
 path = function()
   local word = term()
   if word == 'any' or word == 'least' then return { word = word, parts = each(path) } end
-  local id = term()
-  local source = sources[word].say()
-  source.id, source.kind = id, sources[word]
-  return source
+  return sources[word].say(term(), sources[word])
 end
 
 local function size_of(of)
@@ -42,19 +39,28 @@ end
 -- Ways: what each costs, in units of about half a microsecond.
 
 local function way()
-  local said = { walks = flag(), distinct = flag(), covers = each(term), path = path() }
-  local covered = {}
-  for i = 1, #said.covers do
-    covered[said.covers[i]] = true
+  local walks, distinct, reads = flag(), flag(), flag()
+  return {
+    walks = walks,
+    distinct = distinct,
+    reads = reads,
+    covers = each(term),
+    path = path(),
+    size = false,
+    number = false,
+  }
+end
+
+-- The conditions that a way does not make needless.
+local function tests_left(of)
+  local covered, left = {}, {}
+  for i = 1, #of.covers do
+    covered[of.covers[i]] = true
   end
-  said.left = {}
   for i = 1, #conditions do
-    if not covered[i] then
-      said.left[#said.left + 1] = conditions[i]
-      said.reads = said.reads or conditions[i].reads
-    end
+    if not covered[i] then left[#left + 1] = conditions[i] end
   end
-  return said
+  return left
 end
 
 local function expected_of(ways)
@@ -77,7 +83,7 @@ local expected
 
 local function cost_of(of, ways)
   local one, count = of.reads and 6 or 3, of.size
-  if wanted == 'count' and #of.left == 0 and of.distinct then return 0 end
+  if wanted == 'count' and #of.covers == #conditions and of.distinct then return 0 end
   if of.walks and wish >= 0 then
     expected = expected or expected_of(ways)
     count = math.min(count, (wish + #leave_out) * math.max(count, 1) / expected)

@@ -195,8 +195,13 @@ class Wording:
                 if test.sets and at not in covers:
                     others += test.sets
                     covers.append(at)
-        path = self._path(access, others)
-        return [int(walks), int(access.distinct), len(covers), *covers, *path]
+        return self.way_by(access, covers, self._path(access, others), walks=walks)
+
+    def way_by(self, access: Access, covers: Sequence[int], path: Words, *, walks: bool) -> Words:
+        """A way that makes these tests needless."""
+        left = (test for at, (_, test) in enumerate(self.tests, start=1) if at not in covers)
+        reads = any(test.reads for test in left)
+        return [int(walks), int(access.distinct), int(reads), len(covers), *covers, *path]
 
     def _path(self, access: Access, others: Sequence[int] = ()) -> Words:
         source = access.source
