@@ -37,10 +37,12 @@ local function stored_at(place, rows)
   for j = 1, #rows do
     local i = rows[j]
     if texts[i] == nil then
-      local text = ask('HGET', head .. ids[i], name)
-      if text and #text == PIECE then text = whole(ids[i], name, text, 1) end
+      local id = ids[i]
+      local text = ask('HGET', head .. id, name)
+      if text and #text == PIECE then text = whole(id, name, text, 1) end
       if not plain then look_at(i) end
-      texts[i], fresh = text, fresh + 1
+      texts[i] = text
+      fresh = fresh + 1
     end
   end
   if plain then read = read + fresh end

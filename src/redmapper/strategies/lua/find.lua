@@ -131,16 +131,28 @@ local cuts = limit >= 0 and not chosen.walks and wanted ~= 'count'
 
 -- The candidates of these keys: those left out, and those that came before, are passed over.
 local function taken(found)
-  local rows, count, before_them = {}, 0, #keys
-  if before_them == 0 then keys = found end
-  for j = 1, #found do
-    local one = found[j]
-    if not passes_over or not (left_out[one] or known[one]) then
-      count = count + 1
-      rows[count] = before_them + j
+  local rows, count, before_them = {}, #found, #keys
+  if before_them == 0 then
+    keys = found
+  else
+    for j = 1, #found do
+      keys[before_them + j] = found[j]
     end
-    if before_them > 0 then keys[before_them + j] = one end
-    if several then known[one] = true end
+  end
+  if passes_over then
+    count = 0
+    for j = 1, #found do
+      local one = found[j]
+      if not (left_out[one] or known[one]) then
+        count = count + 1
+        rows[count] = before_them + j
+      end
+      if several then known[one] = true end
+    end
+  else
+    for j = 1, count do
+      rows[j] = before_them + j
+    end
   end
   seen, spent = seen + count, spent + 4 * count
   return rows

@@ -112,6 +112,7 @@ class Search:
     ) -> None:
         self.keyspace = keyspace
         self.selection = selection
+        self.limit = ALL if selection.limit is None else selection.limit
         self.wanted = wanted
         self.seen = self.read = self.sent = 0
         self.judge: Judge | None = None
@@ -150,11 +151,6 @@ class Search:
         if self.wanted == "count":
             return access.distinct and isinstance(access.source, ByOrdered)
         return access.in_order
-
-    @property
-    def limit(self) -> int:
-        """The limit, ALL where there is none."""
-        return ALL if self.selection.limit is None else self.selection.limit
 
     def walks(self, step: Step) -> bool:
         """Whether the script has walked."""

@@ -11,15 +11,15 @@ order[#order + 1] = { of = { kind = key_kind, place = 0 }, sign = flag() and -1 
 local function given() return flag() and take() end
 
 local function position()
-  local values, last = {}, given()
-  for t = 1, last and #order - 1 or 0 do
+  local values, last = {}, take()
+  for t = 1, #order - 1 do
     values[t] = given()
   end
   values[#order] = last
-  return last and values
+  return values
 end
 
-local start = position()
+local start = flag() and position()
 
 local function read_terms(first, rows)
   for t = first, #order do

@@ -169,17 +169,12 @@ class Wording:
         positions = [self._positions.get(id(each), -1) for each in by]
         known = positions and min(positions) >= 0 and len(source.ranges) == 1
 
-        places = list(zip(positions, fields, strict=False))
-
-        def ends(literals: Sequence[Literal]) -> tuple[bytes, bytes]:
-            return _ends(*range_of([(literals[at].span, down) for at, down in places]))
-
+        makes: tuple[Make | None, Make | None] = (None, None)
+        if known:
+            makes = _makers(list(zip(positions, fields, strict=False)))
         for low, high in reversed(source.ranges) if source.reverse else source.ranges:
             first, last = _ends(low, high)
-            if known:
-                first = Spelled.by(first, lambda literals: ends(literals)[0])
-                last = Spelled.by(last, lambda literals: ends(literals)[1])
-            yield first, last
+            yield Spelled.by(first, makes[0]), Spelled.by(last, makes[1])
 
     def _note(self, index: MappedIndex) -> None:
         self.secret = self.secret or not index.stored.isdisjoint(self.mapped.hidden)
@@ -331,6 +326,24 @@ def parted(words: Words) -> Words:
 
 def _ends(low: bytes, high: bytes | None) -> tuple[bytes, bytes]:
     return b"[" + low, b"+" if high is None else b"(" + high
+
+
+def _makers(places: Sequence[tuple[int, bool]]) -> tuple[Make, Make]:
+    """What makes both ends of a range of literals: where those stand, whether the field descends.
+
+    Of one field that ascends, its span says them as they are.
+    """
+
+    def ends(literals: Sequence[Literal]) -> tuple[bytes, bytes]:
+        return _ends(*range_of([(literals[at].span, down) for at, down in places]))
+
+    if len(places) == 1 and not places[0][1]:
+        ((at, _),) = places
+        return (
+            lambda literals: b"[" + literals[at].span.low,
+            lambda literals: _ends(b"", literals[at].span.high)[1],
+        )
+    return lambda literals: ends(literals)[0], lambda literals: ends(literals)[1]
 
 
 _GREATEST = b"9" * 200
