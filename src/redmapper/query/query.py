@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Generic, Self, TypeVar
 
 import attrs
@@ -96,10 +96,12 @@ class Asked:
 
 
 class QueryBase(Generic[Entity]):
-    """What can be said of a query before it is run."""
+    """What can be said of a query before it is run; `reader` and `run` are of the face."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: Asked, reader: Callable[[], Any], run: Callable[[Any], Any]) -> None:
         self._asked = asked
+        self._reader = reader
+        self._run = run
 
     def __copy__(self) -> Self:
         return self
@@ -113,11 +115,11 @@ class QueryBase(Generic[Entity]):
     @classmethod
     def _unbound(cls, asked: Asked) -> Self:
         """A query out of a pickle, which has left its store behind; `store.query(it)` binds it."""
-        raise NotImplementedError
+        return cls(asked, no_store, no_store)
 
     def _with(self, **said: Any) -> Self:  # noqa: ANN401 - fields of Asked
         """The same query, with something else said."""
-        raise NotImplementedError
+        return type(self)(self._asked.but(**said), self._reader, self._run)
 
     def where(self, *predicates: Predicate) -> Self:
         """Only what meets all of these conditions, and those said before."""

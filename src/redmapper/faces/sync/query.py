@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, TypeVar
 
 from redmapper.mapping.fields import Queryable
 from redmapper.query.explain import Explanation
 from redmapper.query.page import Page
-from redmapper.query.query import Asked, QueryBase, no_store
+from redmapper.query.query import QueryBase
 from redmapper.wire import Flow
 from redmapper.work.reading import Reading
 from redmapper.work.unit import UnitBase
@@ -20,22 +20,8 @@ Result = TypeVar("Result")
 class Query(QueryBase[Entity], Generic[Entity]):
     """Entities of one mapper, on a unit (whose own changes it sees) or on a store."""
 
-    def __init__(
-        self, asked: Asked, reader: Callable[[], UnitBase], run: Callable[[Flow[Any]], Any]
-    ) -> None:
-        super().__init__(asked)
-        self._reader = reader
-        self._run = run
-
-    @classmethod
-    def _unbound(cls, asked: Asked) -> Self:
-        return cls(asked, no_store, no_store)
-
-    def _with(self, **said: Any) -> Self:  # noqa: ANN401 - fields of Asked
-        return type(self)(self._asked.but(**said), self._reader, self._run)
-
     def _ask(self, ask: Callable[[Reading], Flow[Result]]) -> Result:
-        unit = self._reader()
+        unit: UnitBase = self._reader()
         return self._run(unit._exclusive("query", ask(unit._reading)))  # type: ignore[no-any-return]  # noqa: SLF001 - faces carry flows
 
     def all(self) -> list[Entity]:

@@ -10,7 +10,7 @@ local seen, read, spent = 0, 0, 0
 local first, others, mixed = nil, {}, false
 
 local function column()
-  return { kind = kinds[take()], place = number(), shadow = number() }
+  return { kind = kinds[term()], place = term(), shadow = term() }
 end
 
 -- A piece with all that follow it, the next of which has this number.
@@ -37,10 +37,12 @@ local function stored_at(place, rows)
   for j = 1, #rows do
     local i = rows[j]
     if texts[i] == nil then
-      local text = ask('HGET', head .. ids[i], name)
-      if text and #text == PIECE then text = whole(ids[i], name, text, 1) end
+      local id = ids[i]
+      local text = ask('HGET', head .. id, name)
+      if text and #text == PIECE then text = whole(id, name, text, 1) end
       if not plain then look_at(i) end
-      texts[i], fresh = text, fresh + 1
+      texts[i] = text
+      fresh = fresh + 1
     end
   end
   if plain then read = read + fresh end

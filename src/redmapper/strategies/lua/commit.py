@@ -23,6 +23,7 @@ from redmapper.mapping.records import FieldChanges
 from redmapper.strategies.lua.calls import CommitCall, commit_command
 from redmapper.strategies.lua.entries import Affected, MapperPlaces, Members, Places, SortedEntries
 from redmapper.strategies.lua.layout import cut, cut_check
+from redmapper.strategies.lua.packing import packed
 from redmapper.strategies.lua.receipts import LANE_MINUTES, Receipt
 from redmapper.strategies.lua.scripts import COMMIT
 from redmapper.wire import Argument
@@ -135,31 +136,6 @@ def compile_plan(
         claimed=compiled.claimed,
         types=compiled.types_of_keys,
     )
-
-
-_SMALL = tuple(bytes((number,)) for number in range(128))
-
-
-def packed(integers: Sequence[int]) -> bytes:
-    """Integers from 0 on as an array of MessagePack, which cmsgpack reads.
-
-    The format: https://github.com/msgpack/msgpack/blob/master/spec.md
-    """
-    size = len(integers)
-    head = (
-        b"\xdc" + size.to_bytes(2, "big") if size < 1 << 16 else b"\xdd" + size.to_bytes(4, "big")
-    )
-    if max(integers, default=0) < len(_SMALL):
-        return head + bytes(integers)
-    return head + b"".join(map(_packed, integers))
-
-
-def _packed(integer: int) -> bytes:
-    if integer < len(_SMALL):
-        return _SMALL[integer]
-    if integer < 1 << 16:
-        return b"\xcd" + integer.to_bytes(2, "big")
-    return b"\xce" + integer.to_bytes(4, "big")
 
 
 # --- groups ----------------------------------------------------------------------------------

@@ -9,13 +9,15 @@
 --         of a set and "", ""
 --       6 rows that are wanted at all, 7 rows to cut the answer to, 8 rows of a step of a walk
 --         (-1: all), 9 entries that may be gathered in one step, 10 work of a step of a walk
---       then, each list after its length:
+--       11 all of the following that is a number or a word in "", as one array of MessagePack: what
+--         queries of one shape have in common; and 12, ... all else, in the same order:
 --       stored names; columns: kind, place of the name, place of that of the normed value (0: none,
 --         both 0: the key); tests: 1 if it reads the record, test; order: column, 1 if descending;
---         1 if the key descends; "" or "=" and the key of the row to begin behind, and its values
---         by the order, each "" or "=" and the value; keys to leave out; names of fields wanted;
---       ways: 1 if it is a walk in order, 1 if no row comes twice, numbers of the tests it makes
---         needless, a path to its entries: "any" of paths, "least" of paths, or a source:
+--         1 if the key descends; 0, or 1 and the key of the row to begin behind, and its values by
+--         the order, each 0 or 1 and the value; keys to leave out; names of fields wanted;
+--       ways: 1 if it is a walk in order, 1 if no row comes twice, 1 if a record must be read for
+--         the tests that are left, numbers of the tests it makes needless, a path to its entries:
+--         "any" of paths, "least" of paths, or a source:
 --           "sorted", number, key, low, high, 1 if backward, 1 if the tail descends, widths of
 --             fields (in bytes; 0 for a value that ends in 00 01, -1 in FF FE)
 --           "set", number, cursor, keys: what is in all of these sets
@@ -23,6 +25,7 @@
 --       tests: "and", "or" of tests; "not" of one; "probe" of sets, any of which has the key;
 --         "none", column; "one", column, values; "span", column, bounds: low, high as in ZRANGE
 --         BYLEX; "like", column, Lua patterns that are found one behind the other
+--       Each list begins with its length.
 -- Returns  {"schema"} where other indexes stand than the mapper has; {"plan", way, size, ...};
 --       else {wanted, way, entries seen, records read, source, cursor, picked, keys, records} with
 --       the number of rows for keys if they are counted. The next step goes on with what is
@@ -34,50 +37,53 @@ local HUGE = math.huge
 local PIECE = 64 -- a value of so many bytes may go on in further fields, name:1, name:2, ...
 local SLICE = 1000 -- keys of one command
 
-local at = 0
+local mapper, fingerprint, prefix, form, wanted = unpack(ARGV, 1, 5)
+
+local function listed() return call('ZCARD', KEYS[2]) end
+
+local stored = call('HGET', KEYS[1], mapper)
+if stored and stored ~= fingerprint and listed() > 0 then return { 'schema' } end
+
+-- What indexes count by themselves needs nothing of what follows.
+if wanted == 'size' then
+  local total = 0
+  for i = 11, #ARGV, 3 do
+    local from, low, high = KEYS[ARGV[i] + 0], ARGV[i + 1], ARGV[i + 2]
+    total = total + (low == '' and call('SCARD', from) or call('ZLEXCOUNT', from, low, high))
+  end
+  return { 'count', 1, 0, 0, 0, '', {}, total, {} }
+end
+
+local wish, limit, page, most, budget =
+  ARGV[6] + 0, ARGV[7] + 0, ARGV[8] + 0, ARGV[9] + 0, ARGV[10] + 0
+local terms, term_at, at = cmsgpack.unpack(ARGV[11]), 0, 11
+
+-- The next of what is packed, and of the words behind it.
+local function term()
+  term_at = term_at + 1
+  return terms[term_at]
+end
 
 local function take()
   at = at + 1
   return ARGV[at]
 end
 
-local function number()
-  at = at + 1
-  return tonumber(ARGV[at])
-end
+local function flag() return term() == 1 end
 
-local function flag() return take() == '1' end
-
-local function key() return KEYS[number()] end
+local function key() return KEYS[term()] end
 
 local function each(one)
   local found = {}
-  for i = 1, number() do
+  for i = 1, term() do
     found[i] = one()
   end
   return found
 end
 
-local mapper, fingerprint, prefix, form, wanted = take(), take(), take(), take(), take()
-local wish, limit, page, most, budget = number(), number(), number(), number(), number()
-
-local stored = call('HGET', KEYS[1], mapper)
-local all = call('ZCARD', KEYS[2])
-if stored and stored ~= fingerprint and all > 0 then return { 'schema' } end
-
-local function size()
-  local from, low, high = key(), take(), take()
-  return low == '' and call('SCARD', from) or call('ZLEXCOUNT', from, low, high)
-end
-
--- What indexes count by themselves needs nothing of what follows.
-if wanted == 'size' then
-  local total = 0
-  for _ = 1, number() do
-    total = total + size()
-  end
-  return { 'count', 1, 0, 0, 0, '', {}, total, {} }
-end
+-- A function of its own, so that what stands above belongs to another: what a function takes from
+-- the one around it is looked for among all that has been taken so, but not what that one has taken.
+return (function()
 
 -- include compare.lua
 
@@ -102,13 +108,14 @@ local fields = each(take)
 local ways = each(way)
 local chosen = ways[1]
 if #ways > 1 or wanted == 'plan' then
-  local sizes = cheapest(ways, all)
+  local sizes = cheapest(ways)
   chosen = ways[sizes[2]]
   if wanted == 'plan' then return sizes end
 end
 
 if chosen.path.word and not chosen.size then chosen.size = size_of(chosen.path) end -- it picks
 local picked = picked_of(chosen.path, {})
+local left = tests_left(chosen)
 local source, cursor, ids = 0, '', {}
 for i = 1, #picked do
   ids[i] = picked[i].id
@@ -124,16 +131,28 @@ local cuts = limit >= 0 and not chosen.walks and wanted ~= 'count'
 
 -- The candidates of these keys: those left out, and those that came before, are passed over.
 local function taken(found)
-  local rows, count, before_them = {}, 0, #keys
-  if before_them == 0 then keys = found end
-  for j = 1, #found do
-    local one = found[j]
-    if not passes_over or not (left_out[one] or known[one]) then
-      count = count + 1
-      rows[count] = before_them + j
+  local rows, count, before_them = {}, #found, #keys
+  if before_them == 0 then
+    keys = found
+  else
+    for j = 1, #found do
+      keys[before_them + j] = found[j]
     end
-    if before_them > 0 then keys[before_them + j] = one end
-    if several then known[one] = true end
+  end
+  if passes_over then
+    count = 0
+    for j = 1, #found do
+      local one = found[j]
+      if not (left_out[one] or known[one]) then
+        count = count + 1
+        rows[count] = before_them + j
+      end
+      if several then known[one] = true end
+    end
+  else
+    for j = 1, count do
+      rows[j] = before_them + j
+    end
   end
   seen, spent = seen + count, spent + 4 * count
   return rows
@@ -143,8 +162,8 @@ local proven = false -- whether what has passed is known to have a record
 
 local function judged(rows)
   proven = false
-  for i = 1, #chosen.left do
-    local one = chosen.left[i]
+  for i = 1, #left do
+    local one = left[i]
     if not (one.reads and wanted == 'keys') then
       rows, proven = one.passed(rows), proven or one.proves
     end
@@ -154,7 +173,7 @@ end
 
 -- Counting what needs no look at each; sets that meet are looked through by the server itself.
 local function countable()
-  if wanted ~= 'count' or #chosen.left > 0 or not chosen.distinct or chosen.keyed then
+  if wanted ~= 'count' or #left > 0 or not chosen.distinct or chosen.keyed then
     return false
   end
   for i = 1, #picked do
@@ -176,7 +195,7 @@ local function counted()
     end
   end
   if #leave_out > 0 then
-    left_out, chosen.left = {}, conditions
+    left_out, left = {}, conditions
     total = total - #present(judged(taken(leave_out)), true)
   end
 end
@@ -187,7 +206,7 @@ local function walked()
   for i = 1, #picked do
     local one, more = picked[i], true
     local count = enough + #leave_out + 1
-    if #chosen.left > 0 then count = math.min(math.max(2 * count, 16), 200) end
+    if #left > 0 then count = math.min(math.max(2 * count, 16), 200) end
     while more do
       local from, found, members = #keys, nil, nil
       found, more, members = one.kind.some(one, math.min(count, 1001))
@@ -213,11 +232,11 @@ local function walked()
 end
 
 local function gathered()
-  local rows, left = nil, most + 1
+  local rows, room = nil, most + 1
   for i = 1, #picked do
     local one = picked[i]
-    local found, more = one.kind.some(one, math.max(left, 1))
-    left = left - #found
+    local found, more = one.kind.some(one, math.max(room, 1))
+    room = room - #found
     local fresh = taken(found)
     if rows then
       for j = 1, #fresh do
@@ -226,7 +245,7 @@ local function gathered()
     else
       rows = fresh
     end
-    if more or (0 >= left and picked[i + 1] and wanted == 'keys') then
+    if more or (0 >= room and picked[i + 1] and wanted == 'keys') then
       source, cursor = more and one.id or picked[i + 1].id, more or ''
       break
     end
@@ -300,3 +319,5 @@ elseif wanted == 'fields' and #fields > 0 then
 end
 if wanted == 'count' then found = total end
 return { wanted, chosen.number or 1, seen, read, source, cursor, ids, found, records }
+
+end)()

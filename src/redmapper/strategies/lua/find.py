@@ -112,6 +112,7 @@ class Search:
     ) -> None:
         self.keyspace = keyspace
         self.selection = selection
+        self.limit = ALL if selection.limit is None else selection.limit
         self.wanted = wanted
         self.seen = self.read = self.sent = 0
         self.judge: Judge | None = None
@@ -151,11 +152,6 @@ class Search:
             return access.distinct and isinstance(access.source, ByOrdered)
         return access.in_order
 
-    @property
-    def limit(self) -> int:
-        """The limit, ALL where there is none."""
-        return ALL if self.selection.limit is None else self.selection.limit
-
     def walks(self, step: Step) -> bool:
         """Whether the script has walked."""
         return self.said.walks[step.way - 1]
@@ -190,9 +186,8 @@ class Search:
         """The way of an access, over other sources."""
         wording = self.planned.wording
         covers = [at for at, (each, _) in enumerate(wording.tests, 1) if each in access.by]
-        words: Words = [int(walks), int(access.distinct), len(covers), *covers]
-        words += ["any", len(sources), *(word for source in sources for word in source)]
-        return wording.said_by([words])
+        path: Words = ["any", len(sources), *(word for source in sources for word in source)]
+        return wording.said_by([wording.way_by(access, covers, path, walks=walks)])
 
     def step(self, said: Said, missing: int, wanted: str = "") -> Flow[Step]:
         """One call of the script. Raises SchemaMismatch where the entries are another mapper's."""

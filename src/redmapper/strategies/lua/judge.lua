@@ -3,7 +3,7 @@
 local columns = each(column)
 local test
 
-local function tested() return columns[number()] end
+local function tested() return columns[term()] end
 
 local function marked(rows, marks, as)
   local left, count = {}, 0
@@ -109,7 +109,7 @@ local tests = {
   end,
   one = function()
     local of, values = tested(), {}
-    for _ = 1, number() do
+    for _ = 1, term() do
       values[take()] = true
     end
     return function(rows)
@@ -170,14 +170,14 @@ local tests = {
   end,
 }
 
-test = function() return tests[take()]() end
+test = function() return tests[term()]() end
 
 -- `proves`: what passes has something in its record, and so a record.
 local PROVING = { span = true, one = true, like = true }
 
 local function condition()
   local reads = flag()
-  local proves = PROVING[ARGV[at + 1]] and columns[tonumber(ARGV[at + 2])].place > 0
+  local proves = PROVING[terms[term_at + 1]] and columns[terms[term_at + 2]].place > 0
   return { reads = reads, passed = test(), proves = proves }
 end
 

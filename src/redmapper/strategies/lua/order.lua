@@ -1,28 +1,25 @@
 -- The order, and rows in it. Rows are grouped by a number that never goes against the order, and the
 -- numbers are sorted; what shares one is told apart by the next bytes, or by the next term.
 
-local function term() return { of = tested(), sign = flag() and -1 or 1 } end
+local function ordering() return { of = tested(), sign = flag() and -1 or 1 } end
 
-local order = each(term)
+local order = each(ordering)
 local by_key_alone = #order == 0
 local key_kind = kinds[form == 'int' and 'int' or 'bytes']
 order[#order + 1] = { of = { kind = key_kind, place = 0 }, sign = flag() and -1 or 1 }
 
-local function given()
-  local word = take()
-  return word ~= '' and sub(word, 2)
-end
+local function given() return flag() and take() end
 
 local function position()
-  local values, last = {}, given()
-  for t = 1, last and #order - 1 or 0 do
+  local values, last = {}, take()
+  for t = 1, #order - 1 do
     values[t] = given()
   end
   values[#order] = last
-  return last and values
+  return values
 end
 
-local start = position()
+local start = flag() and position()
 
 local function read_terms(first, rows)
   for t = first, #order do

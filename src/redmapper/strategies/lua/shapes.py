@@ -134,18 +134,19 @@ class Shapes:
 
     def fill(self, selection: Selection, wanted: str) -> Said | None:
         """What is to be said, if a query of this shape has been said before."""
-        key = _key(selection, wanted)
+        conditions = _conditions(selection.where)
+        key = _key(selection, conditions, wanted)
         shape = None if key is None else self._known.get(key)
-        return None if shape is None else shape.fill(_conditions(selection.where))
+        return None if shape is None else shape.fill(conditions)
 
     def learn(self, selection: Selection, wanted: str, said: Said) -> None:
         """Remember what has been said, if only literals can differ."""
-        key = _key(selection, wanted)
+        conditions = _conditions(selection.where)
+        key = _key(selection, conditions, wanted)
         if key is None or key in self._known:
             return
         if len(self._known) >= MOST_SHAPES:
             self._known.clear()
-        conditions = _conditions(selection.where)
         columns = tuple(column_of(each.field, selection.mapped) for each in conditions)
         shape = Shape.of(said, columns)
         again = shape.fill(conditions)
@@ -159,13 +160,12 @@ def _conditions(where: Predicate | None) -> tuple[Any, ...]:
     return () if where is None else (where,)
 
 
-def _key(selection: Selection, wanted: str) -> object:
+def _key(selection: Selection, conditions: Sequence[Any], wanted: str) -> object:
     """What queries of one shape have in common; None where not only literals can differ."""
     mapped, order = selection.mapped, selection.order
     if selection.without or selection.after is not None:
         return None
     asked: dict[int, str] = {}
-    conditions = _conditions(selection.where)
     for each in conditions:
         verb = _VERBS.get(type(each), _no_verb)(each)
         if verb is None or each.field is mapped.key.declared:

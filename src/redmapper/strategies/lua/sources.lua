@@ -51,10 +51,18 @@ end
 
 local sources = {
   sorted = {
-    say = function()
-      local source = { set = key(), low = take(), high = take(), reverse = flag() }
-      source.descends, source.widths = flag(), each(number)
-      return source
+    say = function(id, kind)
+      local set, low, high, reverse = key(), take(), take(), flag()
+      return {
+        id = id,
+        kind = kind,
+        set = set,
+        low = low,
+        high = high,
+        reverse = reverse,
+        descends = flag(),
+        widths = each(term),
+      }
     end,
     size = function(source) return call('ZLEXCOUNT', source.set, source.low, source.high) end,
     some = function(source, count)
@@ -75,7 +83,9 @@ local sources = {
     end,
   },
   set = {
-    say = function() return { cursor = take(), sets = each(key) } end,
+    say = function(id, kind)
+      return { id = id, kind = kind, cursor = take(), sets = each(key), least = HUGE, smallest = 1 }
+    end,
     size = function(source)
       local least = HUGE
       for i = 1, #source.sets do
@@ -102,7 +112,9 @@ local sources = {
     end,
   },
   owners = {
-    say = function() return { hash = key(), values = each(take) } end,
+    say = function(id, kind)
+      return { id = id, kind = kind, hash = key(), values = each(take) }
+    end,
     size = function(source) return #source.values end,
     some = function(source)
       local owned, keys = call('HMGET', source.hash, unpack(source.values)), {}
@@ -113,7 +125,7 @@ local sources = {
     end,
   },
   keys = {
-    say = function() return { keys = each(take) } end,
+    say = function(id, kind) return { id = id, kind = kind, keys = each(take) } end,
     size = function(source) return #source.keys end,
     some = function(source) return source.keys end,
   },

@@ -2,12 +2,9 @@
 
 local path
 path = function()
-  local word = take()
+  local word = term()
   if word == 'any' or word == 'least' then return { word = word, parts = each(path) } end
-  local id = number()
-  local source = sources[word].say()
-  source.id, source.kind = id, sources[word]
-  return source
+  return sources[word].say(term(), sources[word])
 end
 
 local function size_of(of)
@@ -42,39 +39,53 @@ end
 -- Ways: what each costs, in units of about half a microsecond.
 
 local function way()
-  local said = { walks = flag(), distinct = flag(), covers = each(number), path = path() }
-  local covered = {}
-  for i = 1, #said.covers do
-    covered[said.covers[i]] = true
-  end
-  said.left = {}
-  for i = 1, #conditions do
-    if not covered[i] then
-      said.left[#said.left + 1] = conditions[i]
-      said.reads = said.reads or conditions[i].reads
-    end
-  end
-  return said
+  local walks, distinct, reads = flag(), flag(), flag()
+  return {
+    walks = walks,
+    distinct = distinct,
+    reads = reads,
+    covers = each(term),
+    path = path(),
+    size = false,
+    number = false,
+  }
 end
 
-local function expected_of(ways, all)
-  local matching, taken = all, {}
-  table.sort(ways, function(a, b) return a.size - b.size < 0 end)
-  for i = 1, #ways do
-    local fresh = #ways[i].covers > 0
-    for j = 1, #ways[i].covers do
-      fresh = fresh and not taken[ways[i].covers[j]]
-      taken[ways[i].covers[j]] = true
+-- The conditions that a way does not make needless.
+local function tests_left(of)
+  local covered, left = {}, {}
+  for i = 1, #of.covers do
+    covered[of.covers[i]] = true
+  end
+  for i = 1, #conditions do
+    if not covered[i] then left[#left + 1] = conditions[i] end
+  end
+  return left
+end
+
+local function expected_of(ways)
+  local all, taken = listed(), {}
+  local matching, sorted = all, { unpack(ways) }
+  table.sort(sorted, function(a, b) return a.size - b.size < 0 end)
+  for i = 1, #sorted do
+    local covers = sorted[i].covers
+    local fresh = #covers > 0
+    for j = 1, #covers do
+      fresh = fresh and not taken[covers[j]]
+      taken[covers[j]] = true
     end
-    if fresh then matching = matching * ways[i].size / math.max(all, 1) end
+    if fresh then matching = matching * sorted[i].size / math.max(all, 1) end
   end
   return math.max(matching, 1)
 end
 
-local function cost_of(of, expected)
+local expected
+
+local function cost_of(of, ways)
   local one, count = of.reads and 6 or 3, of.size
-  if wanted == 'count' and #of.left == 0 and of.distinct then return 0 end
+  if wanted == 'count' and #of.covers == #conditions and of.distinct then return 0 end
   if of.walks and wish >= 0 then
+    expected = expected or expected_of(ways)
     count = math.min(count, (wish + #leave_out) * math.max(count, 1) / expected)
   elseif wish >= 0 and not by_key_alone then
     one = one + 5
@@ -84,15 +95,14 @@ local function cost_of(of, expected)
 end
 
 -- The sizes of all ways behind the number of the cheapest.
-local function cheapest(ways, all)
-  local sizes, listed, least = { 'plan', 1 }, { unpack(ways) }, HUGE
+local function cheapest(ways)
+  local sizes, least = { 'plan', 1 }, HUGE
   for i = 1, #ways do
     ways[i].number, ways[i].size = i, size_of(ways[i].path)
     sizes[i + 2] = ways[i].size
   end
-  local expected = expected_of(listed, all)
   for i = 1, #ways do
-    local cost = cost_of(ways[i], expected)
+    local cost = cost_of(ways[i], ways)
     if least - cost > 0 then
       sizes[2], least = i, cost
     end

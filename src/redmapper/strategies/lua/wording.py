@@ -26,6 +26,7 @@ from redmapper.query.selection import Selection
 from redmapper.strategies.lua.conditions import TESTS, Late, Test, Words
 from redmapper.strategies.lua.entries import tail_descends
 from redmapper.strategies.lua.keys import Keyspace
+from redmapper.strategies.lua.packing import packed_terms
 from redmapper.strategies.lua.shapes import Literal, Make, Said, Spelled
 from redmapper.wire import Argument
 
@@ -168,17 +169,12 @@ class Wording:
         positions = [self._positions.get(id(each), -1) for each in by]
         known = positions and min(positions) >= 0 and len(source.ranges) == 1
 
-        places = list(zip(positions, fields, strict=False))
-
-        def ends(literals: Sequence[Literal]) -> tuple[bytes, bytes]:
-            return _ends(*range_of([(literals[at].span, down) for at, down in places]))
-
+        makes: tuple[Make | None, Make | None] = (None, None)
+        if known:
+            makes = _makers(list(zip(positions, fields, strict=False)))
         for low, high in reversed(source.ranges) if source.reverse else source.ranges:
             first, last = _ends(low, high)
-            if known:
-                first = Spelled.by(first, lambda literals: ends(literals)[0])
-                last = Spelled.by(last, lambda literals: ends(literals)[1])
-            yield first, last
+            yield Spelled.by(first, makes[0]), Spelled.by(last, makes[1])
 
     def _note(self, index: MappedIndex) -> None:
         self.secret = self.secret or not index.stored.isdisjoint(self.mapped.hidden)
@@ -194,8 +190,13 @@ class Wording:
                 if test.sets and at not in covers:
                     others += test.sets
                     covers.append(at)
-        path = self._path(access, others)
-        return [int(walks), int(access.distinct), len(covers), *covers, *path]
+        return self.way_by(access, covers, self._path(access, others), walks=walks)
+
+    def way_by(self, access: Access, covers: Sequence[int], path: Words, *, walks: bool) -> Words:
+        """A way that makes these tests needless."""
+        left = (test for at, (_, test) in enumerate(self.tests, start=1) if at not in covers)
+        reads = any(test.reads for test in left)
+        return [int(walks), int(access.distinct), int(reads), len(covers), *covers, *path]
 
     def _path(self, access: Access, others: Sequence[int] = ()) -> Words:
         source = access.source
@@ -239,7 +240,7 @@ class Wording:
         self._note(source.index)
         for value in source.values:
             key = self._lookup(source.index, value, by if len(source.values) == 1 else ())
-            yield self.source("set", "0", 1 + len(others), self.key(key, "set"), *others)
+            yield self.source("set", b"0", 1 + len(others), self.key(key, "set"), *others)
 
     def owners(self, source: ByUnique, by: Sequence[Predicate], _: object) -> Iterable[Words]:
         """Values of a hash, in runs."""
@@ -291,7 +292,7 @@ class Wording:
         if not isinstance(source, (ByOrdered, ByLookup)):
             return None
         sources = list(_SOURCES[type(source)](self, source, access.by, ()))
-        words: Words = [len(sources)]
+        words: Words = []
         for kind, _, *said in sources:
             words += said[:3] if kind == "sorted" else [said[2], "", ""]
         types = tuple(self.keys.values())
@@ -301,20 +302,48 @@ class Wording:
     def said_by(self, ways: Sequence[Words], walks: tuple[bool, ...] = ()) -> Said:
         """All of it, with these ways."""
         words = [*self.told(), len(ways), *(word for way in ways for word in way)]
-        types = tuple(self.keys.values())
-        return Said(list(self.keys), types, words, walks, self.secret or self.mapped.hides_key)
+        types, secret = tuple(self.keys.values()), self.secret or self.mapped.hides_key
+        return Said(list(self.keys), types, parted(words), walks, secret)
 
     def _start(self) -> Words:
         after = self.selection.after
         if after is None:
-            return [""]
-        key = _GREATEST if after.key is None else after.key
-        values = ["" if value is None else b"=" + value for value in after.values]
-        return [b"=" + key, *values]
+            return [0]
+        words: Words = [1, _GREATEST if after.key is None else after.key]
+        for value in after.values:
+            words += [0] if value is None else [1, value]
+        return words
+
+
+def parted(words: Words) -> Words:
+    """The same, as the script takes it: all that is no bytes packed in one word, then the bytes.
+
+    Queries of one shape differ in the bytes alone.
+    """
+    terms = [word for word in words if not isinstance(word, bytes)]
+    return [packed_terms(terms), *[word for word in words if isinstance(word, bytes)]]
 
 
 def _ends(low: bytes, high: bytes | None) -> tuple[bytes, bytes]:
     return b"[" + low, b"+" if high is None else b"(" + high
+
+
+def _makers(places: Sequence[tuple[int, bool]]) -> tuple[Make, Make]:
+    """What makes both ends of a range of literals: where those stand, whether the field descends.
+
+    Of one field that ascends, its span says them as they are.
+    """
+
+    def ends(literals: Sequence[Literal]) -> tuple[bytes, bytes]:
+        return _ends(*range_of([(literals[at].span, down) for at, down in places]))
+
+    if len(places) == 1 and not places[0][1]:
+        ((at, _),) = places
+        return (
+            lambda literals: b"[" + literals[at].span.low,
+            lambda literals: _ends(b"", literals[at].span.high)[1],
+        )
+    return lambda literals: ends(literals)[0], lambda literals: ends(literals)[1]
 
 
 _GREATEST = b"9" * 200

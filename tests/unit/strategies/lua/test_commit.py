@@ -6,14 +6,12 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from redmapper import Field, Key, Lookup, Mapper, MapperRegistry, Ordered, Unique
 from redmapper.mapping.columns import Record
 from redmapper.mapping.mapped import MappedClass
 from redmapper.strategies.lua.calls import CommitCall
-from redmapper.strategies.lua.commit import compile_plan, packed
+from redmapper.strategies.lua.commit import compile_plan
 from redmapper.strategies.lua.entries import Places
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.receipts import Receipt
@@ -338,55 +336,3 @@ def test_a_plan_of_nothing_is_an_empty_call(sections: Read):
     assert [0, 4] == sections(call).absent
     assert [60, 0, 0, 4, 0, 4, 0, 0, 0, 0, 4, 0, 0, 0, 0] == list(call.arguments[0][3:])
     assert 1 == len(call.arguments)
-
-
-# --- the integers ----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("integers", "expected"),
-    [
-        ([], b"\xdc\0\0"),
-        ([0, 1, 127], b"\xdc\0\3\x00\x01\x7f"),
-        ([127, 128], b"\xdc\0\2\x7f\xcd\x00\x80"),
-        ([255, 256, 1], b"\xdc\0\3\xcd\x00\xff\xcd\x01\x00\x01"),
-        ([65_535, 65_536], b"\xdc\0\2\xcd\xff\xff\xce\x00\x01\x00\x00"),
-        ([2**32 - 1], b"\xdc\0\1\xce\xff\xff\xff\xff"),
-    ],
-    ids=["none", "small", "16 bits", "16 bits among small", "32 bits", "the greatest"],
-)
-def test_integers_are_packed(integers: list[int], expected: bytes):
-    """As MessagePack says: an array, each number in as few bytes as its kinds here give it."""
-    assert expected == packed(integers)
-
-
-@pytest.mark.parametrize(
-    ("count", "head"),
-    [(65_535, b"\xdc\xff\xff"), (65_536, b"\xdd\x00\x01\x00\x00")],
-    ids=["16 bits", "32 bits"],
-)
-@pytest.mark.parametrize(
-    ("integer", "item"), [(1, b"\x01"), (300, b"\xcd\x01\x2c")], ids=["small", "not small"]
-)
-def test_very_many_integers_are_packed(count: int, head: bytes, integer: int, item: bytes):
-    """Then their count takes four bytes."""
-    assert head + item * count == packed([integer] * count)
-
-
-@given(st.lists(st.integers(0, 2**32 - 1)))
-def test_packed_integers_can_be_read(integers: list[int]):
-    """By whoever follows the format."""
-    assert integers == unpacked(packed(integers))
-
-
-def unpacked(data: bytes) -> list[int]:
-    """What an array of MessagePack holds, of its kinds for integers from 0 on."""
-    sizes = {0xCC: 1, 0xCD: 2, 0xCE: 4}
-    assert 0xDC == data[0]
-    found, at = [], 3
-    while at < len(data):
-        size = sizes.get(data[at], 0)
-        found.append(int.from_bytes(data[at + 1 : at + 1 + size]) if size else data[at])
-        at += 1 + size
-    assert int.from_bytes(data[1:3]) == len(found)
-    return found
