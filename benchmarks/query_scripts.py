@@ -1,14 +1,17 @@
-"""What a script of a query pays for: microseconds of the server for 100 entities in one call.
+"""What a query's script costs, and what it pays for: microseconds of the server in one call.
 
     python benchmarks/query_scripts.py
 
-Each is a script that does one thing to the 100 members of a set, by the server's own count
-(`INFO commandstats`), the least of several rounds; what an empty script takes is taken off. Runs on
-a server of its own, from the wheel or the PATH.
+First scripts that do one thing to the 100 members of a set; what an empty script takes is taken
+off. Then queries, with 100 candidates and with none: the latter is what it costs to prepare. All by
+the server's own count (`INFO commandstats`), the least of several rounds. Runs on a server of its
+own, from the wheel or the PATH.
 """
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import redis
 
@@ -39,6 +42,11 @@ SCRIPTS = {
     "in the set, one by one": LOOP % "redis.call('SISMEMBER', KEYS[1], ids[i])",
     "in the set, by one SMISMEMBER": "return #redis.call('SMISMEMBER', KEYS[1], unpack(ids))",
 }
+QUERIES: dict[str, Callable[[Any, str], Any]] = {
+    "all of a city": lambda users, city: users.in_city(city),
+    "newest 20 of a city and an age": lambda users, city: users.newest(city, 30, 44, 20),
+    "their count": lambda users, city: users.count(city, 30, 44),
+}
 BEGIN = "#!lua flags=no-writes\nlocal ids = redis.call('SMEMBERS', KEYS[1])\n"
 
 
@@ -50,19 +58,27 @@ def main() -> None:
             store.insert_many(people(first, 1_000))
         client = redis.Redis.from_url(url, protocol=2)
         scripts = {name: client.script_load(BEGIN + text) for name, text in SCRIPTS.items()}
-        least = dict.fromkeys(scripts, float("inf"))
+        work = {
+            name: lambda sha=sha: client.evalsha(sha, 1, SET, RECORD)
+            for name, sha in scripts.items()
+        }
+        for name, ask in QUERIES.items():
+            for city in ("city7", "nowhere"):
+                work[f"{name}: {city}"] = lambda ask=ask, city=city: ask(store, city)
+        least = dict.fromkeys(work, float("inf"))
         for _ in range(ROUNDS):
-            for name, sha in scripts.items():
-                least[name] = min(least[name], taken(client, sha))
-        for name in [*scripts][1:]:
-            print(f"{name:34}{least[name] - least['nothing']:7.1f}")
+            for name, each in work.items():
+                least[name] = min(least[name], taken(client, each))
+        for name in [*work][1:]:
+            off = least["nothing"] if name in scripts else 0
+            print(f"{name:42}{least[name] - off:7.1f}")
 
 
-def taken(client: redis.Redis, sha: str) -> float:
-    """Microseconds of one call."""
+def taken(client: redis.Redis, work: Callable[[], object]) -> float:
+    """Microseconds of the one call of a script that this work is."""
     client.config_resetstat()
     for _ in range(CALLS):
-        client.evalsha(sha, 1, SET, RECORD)
+        work()
     return float(client.info("commandstats")["cmdstat_evalsha"]["usec_per_call"])
 
 

@@ -81,8 +81,9 @@ local function each(one)
   return found
 end
 
--- A function of its own, so that what stands above belongs to another: what a function takes from
--- the one around it is looked for among all that has been taken so, but not what that one has taken.
+-- A function of its own, as functions are made dozens of times below: for each variable that one
+-- takes from the function around it Lua goes through all that were taken so before; what that one has
+-- itself taken, as all that stands above, is handed on at once.
 return (function()
 
 -- include compare.lua
