@@ -141,7 +141,7 @@ class IdentityMap:
         place = (tracked.mapped.name, key)
         other = self.entities.get(place)
         if other is None and not (self.blind or self.superseded):
-            self.load(tracked, key)
+            self.entities[place] = self.objects[id(tracked.obj)] = tracked
             return tracked
         if other is not None and other.deleted:
             tracked.base, tracked.displaced = other.base, other

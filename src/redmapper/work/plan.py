@@ -182,21 +182,8 @@ def plan_of_one(
     write: EntityWrite, sequences: tuple[tuple[MappedClass, int], ...] = ()
 ) -> FlushPlan:
     """What `make_plan` makes of one write, which nobody else can contradict."""
-    mapped, _, _, base, record, changes = write
-    claims: list[Claim] = []
-    releases: list[Release] = []
-    for index in mapped.uniques:
-        if base and record and index.stored.isdisjoint(changes):
-            continue
-        before = index.one(base) if base else None
-        after = index.one(record) if record else None
-        if before == after:
-            continue
-        if before is not None:
-            releases.append(Release(index, before, 0))
-        if after is not None:
-            claims.append(Claim(index, after, 0, None))
-    return FlushPlan((write,), tuple(claims), tuple(releases), sequences)
+    given_up, wanted = _unique_changes((write,))
+    return FlushPlan((write,), tuple(wanted), tuple(given_up.values()), sequences)
 
 
 def _unique_changes(
