@@ -129,7 +129,7 @@ class ByName:
 
 
 @attrs.frozen
-class Places:
+class ByPosition:
     """From a list: where in it each field stands, which for many entities is the same.
 
     A value may stand in several places, a piece in each: behind one that has not `full` bytes there
@@ -182,14 +182,14 @@ class Constructors:
     make: Callable[..., Any]
     names: Mapping[str, Any] = attrs.field(repr=False)
 
-    def at(self, places: Places) -> Callable[[Sequence[bytes | None], Any], Any]:
+    def at(self, source: ByPosition) -> Callable[[Sequence[bytes | None], Any], Any]:
         """The function that makes an entity of a list with its fields in these places, and a key.
 
         It raises whatever comes: the constructor by name tells what is wrong with a record.
         """
-        source = "\n".join(self.lines(places)) + "\n"
+        text = "\n".join(self.lines(source)) + "\n"
         made: dict[str, Any] = {}
-        code = compile(source, f"<redmapper constructor of {self.domain.__qualname__}>", "exec")
+        code = compile(text, f"<redmapper constructor of {self.domain.__qualname__}>", "exec")
         exec(code, {**self.names}, made)  # noqa: S102 - the source is ours
         return made["construct"]  # type: ignore[no-any-return]
 

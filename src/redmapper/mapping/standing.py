@@ -27,8 +27,8 @@ set, ended by the key as its `tail`.
 """
 
 
-class Asked(NamedTuple):
-    """The indexes that are asked for.
+class Wanted(NamedTuple):
+    """The indexes that are wanted.
 
     `sets` and `sorted` have exactly one value of each entity, a None being one (so no `Unique` that
     exempts it is among them); one without columns has the empty value. `several` are sets of
@@ -40,9 +40,9 @@ class Asked(NamedTuple):
     sorted: Sequence[Terms]
 
 
-def generate_standing(asked: Asked) -> Standing:
+def generate_standing(wanted: Wanted) -> Standing:
     """Write, compile and keep the function."""
-    columns = {column.stored: column for of in (*asked.sets, *asked.sorted) for column, _ in of}
+    columns = {column.stored: column for of in (*wanted.sets, *wanted.sorted) for column, _ in of}
     names: dict[str, Any] = {"END": END, "SMALL": SMALL, "descending": descending}
     for number, column in enumerate(columns.values()):
         scalar = column.kind.scalar
@@ -50,16 +50,16 @@ def generate_standing(asked: Asked) -> Standing:
             message = f"{column.name} is not a scalar"  # the registry has refused it before
             raise TypeError(message)
         names |= {f"order_{number}": scalar.order_stored, f"none_{number}": scalar.none}
-    names |= {f"several_{number}": values for number, values in enumerate(asked.several)}
-    source = "\n".join(_source(asked, columns)) + "\n"
+    names |= {f"several_{number}": values for number, values in enumerate(wanted.several)}
+    source = "\n".join(_source(wanted, columns)) + "\n"
     exec(compile(source, "<redmapper index entries>", "exec"), names)  # noqa: S102
     standing = names["standing"]
     standing.source = source
     return standing  # type: ignore[no-any-return]
 
 
-def _source(asked: Asked, columns: dict[bytes, Column]) -> Iterator[str]:
-    heads = [f"head_{number}" for number in range(len(asked.sets) + len(asked.several))]
+def _source(wanted: Wanted, columns: dict[bytes, Column]) -> Iterator[str]:
+    heads = [f"head_{number}" for number in range(len(wanted.sets) + len(wanted.several))]
     values = {stored: f"value_{number}" for number, stored in enumerate(columns)}
     yield "def standing(record, tail, heads):"
     yield "    get = record.get"
@@ -70,14 +70,14 @@ def _source(asked: Asked, columns: dict[bytes, Column]) -> Iterator[str]:
         yield f"    value_{number} = {_in_order(column, number)}"
     if heads:
         yield f"    {', '.join(heads)}, = heads"
-    if any(_descends(terms) for terms in asked.sorted):
+    if any(_descends(terms) for terms in wanted.sorted):
         yield "    liat = descending(tail)"
-    sets = [f"{head} + {_joined(of, values)}" for head, of in zip(heads, asked.sets)]  # noqa: B905 - the first heads are theirs
+    sets = [f"{head} + {_joined(of, values)}" for head, of in zip(heads, wanted.sets)]  # noqa: B905 - the first heads are theirs
     for number, head in enumerate(heads[len(sets) :]):
         sets.append(f"*[{head} + value for value in several_{number}(record)]")
     members = [
         f"{_joined(terms, values)} + {'liat' if _descends(terms) else 'tail'}" if terms else "tail"
-        for terms in asked.sorted
+        for terms in wanted.sorted
     ]
     yield f"    return [{', '.join(sets)}], [{', '.join(members)}]"
 

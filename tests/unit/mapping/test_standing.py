@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from redmapper import Field, Key, Lookup, Mapper, MapperRegistry, Ordered, Unique
 from redmapper.mapping.ordering import descending, order_int
-from redmapper.mapping.standing import Asked, generate_standing
+from redmapper.mapping.standing import Wanted, generate_standing
 
 
 class Size(Enum):
@@ -70,17 +70,17 @@ SORTED = ["age_order", "down", "mixed", "key_order"]
 HEADS = [b"%d/" % number for number in range(len(SETS + SEVERAL))]
 
 
-def asked(sets: list[str], several: list[str], ordered: list[str]) -> Asked:
+def wanted(sets: list[str], several: list[str], ordered: list[str]) -> Wanted:
     """These indexes, behind those sorted sets one without columns."""
     index = MAPPED.indexes
-    return Asked(
+    return Wanted(
         [index[name].terms for name in sets],
         [index[name].values for name in several],
         [(), *(index[name].terms for name in ordered)],
     )
 
 
-STANDING = generate_standing(asked(SETS, SEVERAL, SORTED))
+STANDING = generate_standing(wanted(SETS, SEVERAL, SORTED))
 
 things = st.builds(
     Thing,
@@ -133,7 +133,7 @@ def test_it_says_what_each_index_says(thing: Thing):
 )
 def test_any_of_them_may_be_missing(names: Any, expected: Any):
     """A change concerns few."""
-    standing = generate_standing(asked(*names))
+    standing = generate_standing(wanted(*names))
     record = MAPPED.encode(Thing(name="A", age=1, tags=["x", "y"]), b"7")
     heads = HEADS[: len(names[0]) + len(names[1])]
     assert expected == standing(record, b"t", heads)
@@ -147,4 +147,4 @@ def test_its_source_can_be_read():
 def test_what_has_no_order_is_refused():
     """The registry has done so before."""
     with pytest.raises(TypeError, match="tags is not a scalar"):
-        generate_standing(Asked([[(MAPPED.columns["tags"], False)]], [], []))
+        generate_standing(Wanted([[(MAPPED.columns["tags"], False)]], [], []))

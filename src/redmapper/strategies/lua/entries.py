@@ -18,7 +18,7 @@ from redmapper.mapping.entries import EntryValues, key_tail
 from redmapper.mapping.indexes import Index, Lookup, Ordered, Unique
 from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
 from redmapper.mapping.ordering import descending
-from redmapper.mapping.standing import Asked, Standing, Terms, generate_standing
+from redmapper.mapping.standing import Standing, Terms, Wanted, generate_standing
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.layout import cuttable
 from redmapper.strategies.lua.receipts import LANE_MINUTES
@@ -136,7 +136,7 @@ def _affected(indexes: Sequence[tuple[Terms, Entries]], long: Iterable[bytes]) -
     sets = [(terms, each) for terms, each in indexes if isinstance(each, SetEntries)]
     single = [(terms, each) for terms, each in sets if each.one]
     several = [each for _, each in sets if not each.one]
-    asked = Asked(
+    wanted = Wanted(
         sets=[terms for terms, _ in single],
         several=[each.values for each in several],
         sorted=[terms for terms, _ in zsets],
@@ -145,7 +145,7 @@ def _affected(indexes: Sequence[tuple[Terms, Entries]], long: Iterable[bytes]) -
         sorted=tuple(each for _, each in zsets),
         sets=tuple(each for _, each in sets),
         long=tuple(long),
-        standing=generate_standing(asked),
+        standing=generate_standing(wanted),
         heads=tuple(each.head for each in (*(each for _, each in single), *several)),
         zsets=tuple(each.key for _, each in zsets),
     )
@@ -160,8 +160,8 @@ class MapperPlaces:
     """Where everything of a mapper stands, each key spelled once.
 
     `named` are the words that say to a commit of one which mapper it is, `records` is what the keys
-    of its records begin with, `tail` makes what members of sorted sets
-    end with, `uniques` are the hashes of owners, `all` the entries that come and go with an entity.
+    of its records begin with, `tail` makes what members of sorted sets end with, `uniques` are the
+    hashes of owners, `all` the entries that come and go with an entity.
     """
 
     named: tuple[Argument, ...]

@@ -18,7 +18,7 @@ from itertools import takewhile
 from typing import NamedTuple
 
 from redmapper.mapping.columns import Record
-from redmapper.mapping.construction import Places
+from redmapper.mapping.construction import ByPosition
 from redmapper.mapping.mapped import KeyBytes, MappedClass
 from redmapper.mapping.records import FieldChanges
 from redmapper.wire import Reply
@@ -137,13 +137,13 @@ class Shape(NamedTuple):
     cut: tuple[tuple[bytes, tuple[tuple[bytes, int], ...]], ...]
 
 
-def places(names: tuple[bytes, ...], mapped: MappedClass) -> Places:
+def positions(names: tuple[bytes, ...], mapped: MappedClass) -> ByPosition:
     """Where the values of a record stand in a reply with these names, pieces and all."""
     shape = _shape(names, mapped)
     found = {name: [2 * names.index(name) + 1] for name in shape.names}
     for name, pieces in shape.cut:
         found[name] += [place for _, place in pieces]
-    return Places(found, full=PIECE)
+    return ByPosition(found, full=PIECE)
 
 
 def _shape(names: tuple[bytes, ...], mapped: MappedClass) -> Shape:

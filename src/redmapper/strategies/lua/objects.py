@@ -13,9 +13,9 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 from redmapper.mapping.columns import Record
-from redmapper.mapping.construction import Places
+from redmapper.mapping.construction import ByPosition
 from redmapper.mapping.mapped import KeyBytes, MappedClass
-from redmapper.strategies.lua.layout import flat, joined, places
+from redmapper.strategies.lua.layout import flat, joined, positions
 from redmapper.wire import Reply
 
 Construct: TypeAlias = Callable[[Sequence["bytes | None"], Any], Any]
@@ -84,7 +84,7 @@ def _constructor(names: tuple[bytes, ...], mapped: MappedClass) -> Construct | N
     """The constructor for replies with these names; None where there are too many others."""
     known = _constructors(mapped)
     if names not in known and len(known) < MOST_CONSTRUCTORS:
-        known[names] = mapped.codec.constructors.at(places(names, mapped))
+        known[names] = mapped.codec.constructors.at(positions(names, mapped))
     return known.get(names)
 
 
@@ -97,4 +97,4 @@ def _constructors(_: MappedClass) -> dict[tuple[bytes, ...], Construct]:
 @lru_cache(maxsize=1024)
 def _row_constructor(fields: tuple[bytes, ...], mapped: MappedClass) -> Construct:
     at = {name: (place,) for place, name in enumerate(fields)}
-    return mapped.codec.constructors.at(Places(at, gaps=True))
+    return mapped.codec.constructors.at(ByPosition(at, gaps=True))

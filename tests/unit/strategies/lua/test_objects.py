@@ -13,7 +13,7 @@ from redmapper import Field, Key, Mapper, MapperRegistry
 from redmapper.errors import CorruptRecord
 from redmapper.mapping.mapped import MappedClass
 from redmapper.strategies.lua import objects
-from redmapper.strategies.lua.layout import cut, joined, places
+from redmapper.strategies.lua.layout import cut, joined, positions
 from redmapper.strategies.lua.objects import entities_of, entities_of_rows, record_of
 
 
@@ -110,7 +110,7 @@ def by_record(reply: Any, mapped: MappedClass = MAPPED, key: bytes = b"7") -> An
 
 def by_position(reply: Any, mapped: MappedClass = MAPPED) -> Any:
     """The entity, made by the constructor for its shape: what is wrong with it shows itself."""
-    construct = mapped.codec.constructors.at(places(tuple(reply[::2]), mapped))
+    construct = mapped.codec.constructors.at(positions(tuple(reply[::2]), mapped))
     return construct(reply, 7)
 
 
@@ -150,7 +150,7 @@ def test_there_are_only_so_many_constructors(monkeypatch: pytest.MonkeyPatch):
 
 def test_a_constructor_can_be_read():
     """A value in pieces is put together where the first is full."""
-    lines = MAPPED.codec.constructors.lines(places((b"text", b"@", b"text:1"), MAPPED))
+    lines = MAPPED.codec.constructors.lines(positions((b"text", b"@", b"text:1"), MAPPED))
     source = "\n".join(lines)
     assert "(found[1] + found[5] if len(found[1]) == 64 else found[1])" in source
     assert "absent_number(())" in source
