@@ -58,15 +58,18 @@ def unknown_script(batch: Batch, replies: list[Any]) -> bool:
     return forgotten and batch.commands[0].script is not None
 
 
-REPLIES = frozenset({bytes, int, list, dict, type(None)})
+_REPLIES = frozenset({bytes, int, list, dict, type(None)})
 """The types of replies that are no errors."""
+
+
+def sound(replies: list[Any]) -> bool:
+    """Whether no error is among the replies."""
+    return _REPLIES.issuperset(map(type, replies))
 
 
 def accepted(replies: list[Any]) -> list[Reply]:
     """The replies, or the first error among them, as ours."""
-    if REPLIES.issuperset(map(type, replies)):
-        return replies
-    for reply in replies:
+    for reply in () if sound(replies) else replies:
         if isinstance(reply, Exception):
             raise failure(reply, sent=True) from reply
     return replies
