@@ -24,7 +24,7 @@ from redmapper.strategies.lua.calls import CommitCall, commit_command
 from redmapper.strategies.lua.entries import Affected, MapperPlaces, Members, Places, SortedEntries
 from redmapper.strategies.lua.layout import cut, cut_check
 from redmapper.strategies.lua.packing import packed
-from redmapper.strategies.lua.receipts import LANE_MINUTES, Receipt
+from redmapper.strategies.lua.receipts import LANE_MINUTES, Lane
 from redmapper.strategies.lua.scripts import COMMIT
 from redmapper.wire import Argument
 from redmapper.work.plan import (
@@ -109,7 +109,7 @@ class Compiled:
 
 
 def compile_plan(
-    plan: FlushPlan, places: Places, receipt: Receipt, new: frozenset[MappedClass]
+    plan: FlushPlan, places: Places, lane: Lane, new: frozenset[MappedClass]
 ) -> CommitCall:
     """The call of `commit.lua` for a plan, section by section.
 
@@ -117,7 +117,7 @@ def compile_plan(
     """
     groups = _groups(plan.writes, places)
     keyspace = places.keyspace
-    compiled = Compiled(plan, places, groups, [receipt.key, keyspace.schema, keyspace.nothing])
+    compiled = Compiled(plan, places, groups, [lane.key, keyspace.schema, keyspace.nothing])
     compiled.integers.append(LANE_MINUTES)
     _say_schema(compiled, new)
     _say_checks(compiled)
@@ -129,7 +129,7 @@ def compile_plan(
     _say_commands(compiled, new)
     said = (packed(compiled.integers), *compiled.words)
     return CommitCall(
-        command=commit_command(COMMIT, receipt, compiled.keys[1:], said),
+        command=commit_command(COMMIT, lane, compiled.keys[1:], said),
         plan=plan,
         mappers=compiled.mappers,
         checked=compiled.checked,
