@@ -6,19 +6,18 @@ of is one that nobody waits for.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Iterable
 from functools import partial
-from itertools import chain, compress, repeat
+from itertools import chain
 
 from redmapper.mapping.mapped import MappedIndex
 from redmapper.strategies.lua.calls import CommitCall
-from redmapper.strategies.lua.entries import Affected, MapperPlaces, Places
+from redmapper.strategies.lua.entries import MapperPlaces, Places
 from redmapper.strategies.lua.layout import cut
 from redmapper.strategies.lua.receipts import Lane
 from redmapper.strategies.lua.scripts import COMMIT_ONE
 from redmapper.wire import Argument, Command
-from redmapper.work.plan import Absent, AtVersion, Check, Claim, EntityWrite, FlushPlan, Release
+from redmapper.work.plan import Absent, AtVersion, Check, Claim, FlushPlan, Release
 
 MOST = 255
 """Of owners, sets, sorted sets and fields that go: each count is a byte."""
@@ -43,13 +42,17 @@ def compile_one(plan: FlushPlan, places: Places, lane: Lane) -> CommitCall | Non
     affected = here.affected(tuple(changes)) if base and record else here.all
     keys = [lane.key, places.keyspace.schema, here.listing, here.records + key]
     words: list[Argument] = []
-    owners = added = removed = zsets = 0
-    if claims or releases:
-        owners = _say_owners(here, claims, releases, keys, words)
-    if affected.zsets or affected.heads:
-        added, removed, zsets = _say_entries(affected, here.tail(key), writes[0], keys, words)
+    owners = _say_owners(here, claims, releases, keys, words) if claims or releases else 0
+    added = removed = moved = gone = 0
+    if affected.moves:
+        tail = here.tail(key)
+        if base is None:
+            added, removed, moved = affected.moves.come(record or {}, tail, keys, words)
+        elif record is None:
+            added, removed, moved = affected.moves.go(base, tail, keys, words)
+        else:
+            added, removed, moved = affected.moves.change(base, record, tail, keys, words)
     fields = cut(changes, base, affected.long) if record and affected.long else changes
-    gone = 0
     if base and None in fields.values():
         names = [name for name, value in fields.items() if value is None]
         words += names
@@ -60,13 +63,16 @@ def compile_one(plan: FlushPlan, places: Places, lane: Lane) -> CommitCall | Non
     if sequences:
         keys.append(here.sequence)
         number = sequences[0][1]
-    counts = (owners, added, removed, zsets, gone)
-    if max(counts) > MOST or len(fields) > MOST_FIELDS:
+    try:
+        counts = bytes((owners, added, removed, moved, gone))
+    except ValueError:
+        return None
+    if len(fields) > MOST_FIELDS:
         return None
     command = Command(
         (
             *("EVALSHA", COMMIT_ONE.sha, len(keys), *keys, lane.number, lane.unit_id),
-            *(*here.named, key, version, number, bytes(counts), *words),
+            *(*here.named, key, version, number, counts, *words),
         ),
         len(keys),
         COMMIT_ONE,
@@ -96,39 +102,7 @@ def _say_owners(
     return len(owners)
 
 
-_NOTHING = repeat(b"")
-
-
-def _say_entries(
-    affected: Affected,
-    tail: bytes,
-    write: EntityWrite,
-    keys: list[bytes],
-    words: list[Argument],
-) -> tuple[int, int, int]:
-    """The sets that get or lose the key, and the sorted sets with what comes and goes; how many."""
-    _, _, _, base, record, _ = write
-    standing, heads, zsets = affected.standing, affected.heads, affected.zsets
-    if base is None or record is None:
-        sets, members = standing(record or base or {}, tail, heads)
-        keys += sets
-        keys += zsets
-        moves = zip(members, _NOTHING) if record else zip(_NOTHING, members)  # noqa: B905 - endless
-        words += chain.from_iterable(moves)
-        return (len(sets), 0, len(zsets)) if record else (0, len(sets), len(zsets))
-    sets, members = standing(record, tail, heads)
-    before, gone = standing(base, tail, heads)
-    added = [each for each in sets if each not in before] if sets else sets
-    removed = [each for each in before if each not in sets] if before else before
-    differ = list(map(operator.ne, members, gone))
-    keys += added
-    keys += removed
-    keys += compress(zsets, differ)
-    words += chain.from_iterable(compress(zip(members, gone, strict=True), differ))
-    return len(added), len(removed), sum(differ)
-
-
-def _types(keys: list[bytes], counts: tuple[int, ...]) -> dict[bytes, str]:
+def _types(keys: list[bytes], counts: bytes) -> dict[bytes, str]:
     """The type that each key must have."""
     owners, added, removed, zsets, _ = counts
     kinds = ["string", "hash", "zset", "hash", *["hash"] * owners, *["set"] * (added + removed)]

@@ -18,9 +18,10 @@ from redmapper.mapping.entries import EntryValues, key_tail
 from redmapper.mapping.indexes import Index, Lookup, Ordered, Unique
 from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
 from redmapper.mapping.ordering import descending
-from redmapper.mapping.standing import Standing, Terms, Wanted, generate_standing
+from redmapper.mapping.inline import Terms
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.layout import cuttable
+from redmapper.strategies.lua.moves import Held, Moves, generate_moves
 from redmapper.strategies.lua.receipts import LANE_MINUTES
 from redmapper.wire import Argument
 from redmapper.work.plan import EntityWrite
@@ -119,35 +120,29 @@ Entries: TypeAlias = "SortedEntries | SetEntries"
 class Affected:
     """The entries that a write concerns, by the structure that holds them.
 
-    `long` are the fields it writes that may stand in pieces. `standing` tells of a record the sets
-    it stands in, which the `heads` begin, and its members of the sorted sets, the `zsets`.
+    `long` are the fields it writes that may stand in pieces. `moves` says what one write moves in
+    them, None where it touches no index.
     """
 
     sorted: tuple[SortedEntries, ...]
     sets: tuple[SetEntries, ...]
     long: tuple[bytes, ...]
-    standing: Standing
-    heads: tuple[bytes, ...]
-    zsets: tuple[bytes, ...]
+    moves: Moves | None
 
 
 def _affected(indexes: Sequence[tuple[Terms, Entries]], long: Iterable[bytes]) -> Affected:
     zsets = [(terms, each) for terms, each in indexes if isinstance(each, SortedEntries)]
     sets = [(terms, each) for terms, each in indexes if isinstance(each, SetEntries)]
-    single = [(terms, each) for terms, each in sets if each.one]
-    several = [each for _, each in sets if not each.one]
-    wanted = Wanted(
-        sets=[terms for terms, _ in single],
-        several=[each.values for each in several],
-        sorted=[terms for terms, _ in zsets],
+    held = Held(
+        sets=[(each.head, terms) for terms, each in sets if each.one],
+        several=[(each.head, each.values) for _, each in sets if not each.one],
+        sorted=[(each.key, terms) for terms, each in zsets],
     )
     return Affected(
         sorted=tuple(each for _, each in zsets),
         sets=tuple(each for _, each in sets),
         long=tuple(long),
-        standing=generate_standing(wanted),
-        heads=tuple(each.head for each in (*(each for _, each in single), *several)),
-        zsets=tuple(each.key for _, each in zsets),
+        moves=generate_moves(held) if indexes else None,
     )
 
 
