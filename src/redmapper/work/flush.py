@@ -70,20 +70,21 @@ class Flush:
 
         Raises Conflict, ValueRefused, KeyChanged, UnitError or StoreError; the unit stays usable.
         """
-        if self.handling is not None:
-            self.handling.before_writes(self.map)
-        if self.map.superseded:
+        table, handling = self.map, self.handling
+        if handling is not None:
+            handling.before_writes(table)
+        if table.superseded:
             self._check_superseded()
-        found = suspects(self.map.tracked)
+        found = suspects(table.objects.values())
+        if len(found) == 1 and handling is None and self._is_lone(found[0]):
+            if found[0].base is None or found[0].deleted:
+                self._check_keys(found)
+            return (yield from self._write_lone(found[0]))
         moved = self._check_keys(found)
-        if len(found) == 1 and not moved:
-            (lone,) = found
-            if self._is_lone(lone):
-                return (yield from self._write_lone(lone))
         if self.session.validates:
-            check_valid(self.map)
+            check_valid(table)
             moved = True  # a validator may have set something
-        yield from self._write_all(self._pending(suspects(self.map.tracked) if moved else found))
+        yield from self._write_all(self._pending(suspects(table.tracked) if moved else found))
 
     # --- one object alone, which is what most commits are ---
 
@@ -94,7 +95,6 @@ class Flush:
             table.blind
             or table.guarding
             or table.outdated
-            or self.handling
             or self.session.validates
             or tracked.over_any
             or tracked.over_version is not None

@@ -16,9 +16,9 @@ import attrs
 from redmapper.mapping.columns import Record
 from redmapper.mapping.entries import EntryValues, key_tail
 from redmapper.mapping.indexes import Index, Lookup, Ordered, Unique
+from redmapper.mapping.inline import Terms
 from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
 from redmapper.mapping.ordering import descending
-from redmapper.mapping.inline import Terms
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.layout import cuttable
 from redmapper.strategies.lua.moves import Held, Moves, generate_moves
