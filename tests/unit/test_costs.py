@@ -170,7 +170,7 @@ def test_a_change(store: Store):
         return unit.commit
 
     prepare(1)()  # what a change of these fields moves is generated once
-    assert 21.2 >= each(prepare)
+    assert 21.3 >= each(prepare)
 
 
 def test_an_insert(store: Store):
