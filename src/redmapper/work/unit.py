@@ -13,6 +13,7 @@ another is under way is `ConcurrentUse`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import Any, TypeVar
 
 from redmapper.errors import (
@@ -49,10 +50,14 @@ class UnitBase:
         self._options = options
         self._map = IdentityMap()
         self._handling = Handling.by(session.handlers) if session.handlers.of else None
-        loaded = None if self._handling is None else self._handling.loaded
-        self._reading = Reading(session, options, self._map, loaded)
         self._active = False
         self._busy = False
+
+    @cached_property
+    def _reading(self) -> Reading:
+        """Made when it is wanted: many units only write."""
+        loaded = None if self._handling is None else self._handling.loaded
+        return Reading(self._session, self._options, self._map, loaded)
 
     # --- life --------------------------------------------------------------------------------
 

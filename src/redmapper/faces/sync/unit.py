@@ -25,7 +25,7 @@ class UnitOfWork(UnitBase, Reads):
     def __init__(
         self, session: Session, options: UnitOptions, run: Callable[[Flow[Any]], Any]
     ) -> None:
-        super().__init__(session, options)
+        UnitBase.__init__(self, session, options)
         self._carry = run
 
     def _reader(self) -> UnitBase:
