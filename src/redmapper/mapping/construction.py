@@ -150,7 +150,10 @@ class ByPosition:
         piece = f"found[{place}]"
         if not following:
             return piece
-        return f"({piece} + {self._joint(*following)} if len({piece}) == {self.full} else {piece})"
+        rest = self._joint(*following)
+        if not self.gaps:
+            return f"({piece} + {rest} if len({piece}) == {self.full} else {piece})"
+        return f"({piece} + ({rest} or b'') if len({piece} or b'') == {self.full} else {piece})"
 
     def sure(self, field: bytes) -> bool:
         """Not what may be None, nor what has to be put together."""
