@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from redmapper import Field, Key, Mapper, MapperRegistry
 from redmapper.errors import CorruptRecord
+from redmapper.mapping.construction import ByPosition
 from redmapper.mapping.mapped import MappedClass
 from redmapper.strategies.lua import objects
 from redmapper.strategies.lua.layout import PIECE, cut, cuttable, joined, positions
@@ -189,6 +190,16 @@ def test_a_constructor_can_be_read():
     source = "\n".join(lines)
     assert "(found[1] + found[5] if len(found[1]) == 64 else found[1])" in source
     assert "absent_number(())" in source
+
+
+def test_a_constructor_of_rows_can_be_read():
+    """What must be there is not asked for: None fails, and the record tells what is wrong."""
+    places = ByPosition({b"text": [0, 3], b"number": [1], b"real": [2]}, full=64, gaps=True)
+    source = "\n".join(MAPPED.codec.constructors.lines(places))
+    assert "(int(found[1]) if len(found[1]) < 20 else decode_number(found[1]))" in source
+    assert "float(value) if (value := found[2]) is not None else absent_real(" in source
+    whole = "(found[0] + (found[3] or b'') if len(found[0] or b'') == 64 else found[0])"
+    assert f"value.decode() if (value := {whole}) is not None" in source
 
 
 def message(work: Callable[[], object]) -> str:
