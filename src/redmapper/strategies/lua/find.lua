@@ -282,7 +282,7 @@ local cut = {}
 
 local function some_fields(found)
   local records, asked, column_of, longs = {}, { unpack(fields) }, {}, #long
-  local ask, head = call, prefix
+  local ask, head, long, PIECE, unpack = call, prefix, long, PIECE, unpack
   for i = 1, #found do
     local id = found[i]
     local record = ask('HMGET', head .. id, unpack(asked))
