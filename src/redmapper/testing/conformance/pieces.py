@@ -173,7 +173,7 @@ class TestPieces:
 
     @pytest.mark.parametrize("descending", [False, True], ids=["up", "down"])
     def test_rows_of_a_query_are_whole(self, open_store: OpenStore, descending: bool) -> None:  # noqa: FBT001 - a case
-        """Of nobody and of a unit; short ones before long ones and behind them, in parts and all."""
+        """Of nobody and of a unit; short ones before long ones and behind them, some and all."""
         store = open_store(registry("version"))
         sizes = [*SIZES, *reversed(SIZES)]
         letters = [letter(at, size, sizes[at // 2]) for at, size in enumerate(sizes, start=1)]
