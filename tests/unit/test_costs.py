@@ -208,8 +208,8 @@ def test_a_query_of_a_known_shape(store: Store):
 
     newest()
     two_conditions(store, 1).count()
-    assert 143 >= calls(newest)
-    assert 114 >= calls(lambda: two_conditions(store, 2).count())
+    assert 138 >= calls(newest)
+    assert 109 >= calls(lambda: two_conditions(store, 2).count())
 
 
 def test_a_row_of_a_query(store: Store):

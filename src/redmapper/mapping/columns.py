@@ -34,22 +34,28 @@ _ABSTRACT = (
 
 @attrs.frozen
 class Kind:
-    """What an annotation says: how values are stored, and whether None is among them."""
+    """What an annotation says: how values are stored, and whether None is among them.
+
+    `scalar` is the codec, where it is one: every query asks for it several times.
+    """
 
     annotation: Any
     optional: bool
     codec: Scalar | Nested
     elements: Scalar | None = None
+    scalar: Scalar | None = attrs.field(
+        init=False,
+        eq=False,
+        repr=False,
+        default=attrs.Factory(
+            lambda self: self.codec if isinstance(self.codec, Scalar) else None, takes_self=True
+        ),
+    )
 
     @property
     def short(self) -> bool:
         """Whether no value takes more than a few bytes."""
         return self.scalar is not None and (self.scalar.width > 0 or self.scalar.tail == "fixed")
-
-    @property
-    def scalar(self) -> Scalar | None:
-        """The scalar, where it is one."""
-        return self.codec if isinstance(self.codec, Scalar) else None
 
 
 @attrs.frozen

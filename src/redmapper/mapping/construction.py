@@ -92,8 +92,11 @@ class Source(Protocol):
         """What gives its value, or None where there is none; None: it is never there."""
         ...
 
-    def sure(self, field: bytes) -> bool:
-        """Whether it is always there, and cheap enough to be said twice."""
+    def sure(self, field: bytes, *, required: bool) -> bool:
+        """Whether it is always there, and cheap enough to be said twice.
+
+        What is `required` need not be: None fails in the decoding, as it should.
+        """
         ...
 
     def held(self, field: bytes) -> str:
@@ -115,7 +118,7 @@ class ByName:
         """Asked for by name."""
         return f"get({field!r})"
 
-    def sure(self, field: bytes) -> bool:  # noqa: ARG002 - of any
+    def sure(self, field: bytes, *, required: bool) -> bool:  # noqa: ARG002 - of any
         """Nothing is."""
         return False
 
@@ -150,11 +153,14 @@ class ByPosition:
         piece = f"found[{place}]"
         if not following:
             return piece
-        return f"({piece} + {self._joint(*following)} if len({piece}) == {self.full} else {piece})"
+        rest = self._joint(*following)
+        if not self.gaps:
+            return f"({piece} + {rest} if len({piece}) == {self.full} else {piece})"
+        return f"({piece} + ({rest} or b'') if len({piece} or b'') == {self.full} else {piece})"
 
-    def sure(self, field: bytes) -> bool:
+    def sure(self, field: bytes, *, required: bool) -> bool:
         """Not what may be None, nor what has to be put together."""
-        return not self.gaps and len(self.of[field]) == 1
+        return (required or not self.gaps) and len(self.of[field]) == 1
 
     def held(self, field: bytes) -> str:
         """What has a place is there, or not None."""
@@ -249,14 +255,16 @@ def _held(attribute: Attribute, source: Source) -> str:
 def _decoding(attribute: Attribute, source: Source) -> str:
     """The expression for its value."""
     name, stored = attribute.name, attribute.column.stored
-    plain_none = attribute.column.kind.optional and attribute.none_is_absent
+    optional = attribute.column.kind.optional
+    plain_none = optional and attribute.none_is_absent
     absent = "None" if plain_none else f"absent_{name}({source.among(attribute.marker)})"
     value = source.value(stored)
     if value is None:
         return absent
     scalar = attribute.column.kind.scalar
     inline = _DECODING.get(scalar.type) if scalar is not None else None
-    sure = source.sure(stored)
+    required = inline is not None and attribute.required and not optional
+    sure = source.sure(stored, required=required)
     decoding = (inline or "{fallback}({it})").format(
         fallback=f"decode_{name}", it=value if sure else "value"
     )

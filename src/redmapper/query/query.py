@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Generic, Self, TypeVar
-
-import attrs
+from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 from redmapper.errors import MultipleResults, NotFound, QueryError, UnsupportedQuery
 from redmapper.mapping.fields import Queryable
@@ -17,9 +15,11 @@ from redmapper.query.selection import Selection, resolve_order
 Entity = TypeVar("Entity")
 
 
-@attrs.frozen
-class Asked:
-    """What has been said so far."""
+class Asked(NamedTuple):
+    """What has been said so far.
+
+    A query makes one a word it says: a named tuple costs a third of a class of attrs.
+    """
 
     mapper: type[Mapper[Any]]
     conditions: tuple[Predicate, ...] = ()
@@ -27,18 +27,6 @@ class Asked:
     limit: int | None = None
     offset: int = 0
     scan: bool = False
-
-    def but(self, **said: Any) -> Asked:  # noqa: ANN401 - its fields
-        """The same with something else said: `attrs.evolve`, in a fifth of the time."""
-        known: dict[str, Any] = {
-            "mapper": self.mapper,
-            "conditions": self.conditions,
-            "terms": self.terms,
-            "limit": self.limit,
-            "offset": self.offset,
-            "scan": self.scan,
-        }
-        return Asked(**(known | said))
 
     def selection(self, mapped: MappedClass, made_of: tuple[bytes, ...] | None = None) -> Selection:
         """The selection it amounts to in a registry, but for the offset.
@@ -56,7 +44,7 @@ class Asked:
 
     def where(self, predicates: Iterable[object], verb: str = "where") -> Asked:
         """The same, with more conditions; QueryError for what is none."""
-        return self.but(conditions=self.conditions_with(predicates, verb))
+        return self._replace(conditions=self.conditions_with(predicates, verb))
 
     def conditions_with(
         self, predicates: Iterable[object], verb: str = "where"
@@ -119,7 +107,7 @@ class QueryBase(Generic[Entity]):
 
     def _with(self, **said: Any) -> Self:  # noqa: ANN401 - fields of Asked
         """The same query, with something else said."""
-        return type(self)(self._asked.but(**said), self._reader, self._run)
+        return type(self)(self._asked._replace(**said), self._reader, self._run)
 
     def where(self, *predicates: Predicate) -> Self:
         """Only what meets all of these conditions, and those said before."""

@@ -10,7 +10,7 @@ local seen, read, spent = 0, 0, 0
 local first, others, mixed = nil, {}, false
 
 local function column()
-  return { kind = kinds[term()], place = term(), shadow = term() }
+  return { kind = kind_of(term()), place = term(), shadow = term() }
 end
 
 -- A piece with all that follow it, the next of which has this number.

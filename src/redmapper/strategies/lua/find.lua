@@ -14,7 +14,8 @@
 --       stored names; columns: kind, place of the name, place of that of the normed value (0: none,
 --         both 0: the key); tests: 1 if it reads the record, test; order: column, 1 if descending;
 --         1 if the key descends; 0, or 1 and the key of the row to begin behind, and its values by
---         the order, each 0 or 1 and the value; keys to leave out; names of fields wanted;
+--         the order, each 0 or 1 and the value; keys to leave out; names of fields wanted; the numbers of
+--       those of them that may go on in further fields;
 --       ways: 1 if it is a walk in order, 1 if no row comes twice, 1 if a record must be read for
 --         the tests that are left, numbers of the tests it makes needless, a path to its entries:
 --         "any" of paths, "least" of paths, or a source:
@@ -27,10 +28,12 @@
 --         BYLEX; "like", column, Lua patterns that are found one behind the other
 --       Each list begins with its length.
 -- Returns  {"schema"} where other indexes stand than the mapper has; {"plan", way, size, ...};
---       else {wanted, way, entries seen, records read, source, cursor, picked, keys, records} with
---       the number of rows for keys if they are counted. The next step goes on with what is
---       left of the picked sources, from the cursor in `source` on (0: there is no more). "keys" in
---       place of what was wanted: too many to gather at once.
+--       else {wanted, way, entries seen, records read, source, cursor, picked, keys, records, cut}
+--       with the number of rows for keys if they are counted. `cut` are the numbers of fields of
+--       which records have one value more at their end, in this order: all that follows a full first
+--       piece. The next step goes on with what is left of the picked sources, from the cursor in
+--       `source` on (0: there is no more). "keys" in place of what was wanted: too many to gather at
+--       once.
 
 local call, byte, sub, search = redis.call, string.byte, string.sub, string.find
 local HUGE = math.huge
@@ -100,7 +103,7 @@ local leave_out, left_out = each(take), {}
 for i = 1, #leave_out do
   left_out[leave_out[i]] = true
 end
-local fields = each(take)
+local fields, long = each(take), each(term)
 
 -- include sources.lua
 
@@ -120,7 +123,7 @@ local left = tests_left(chosen)
 local source, cursor, ids = 0, '', {}
 for i = 1, #picked do
   ids[i] = picked[i].id
-  chosen.keyed = chosen.keyed or picked[i].kind == sources.keys
+  chosen.keyed = chosen.keyed or picked[i].kind == 'keys'
 end
 
 -- What becomes of candidates.
@@ -179,7 +182,7 @@ local function countable()
   end
   for i = 1, #picked do
     local one = picked[i]
-    if one.sets and #one.sets > 1 and one.kind.size(one) - 15 * most > 0 then return false end
+    if one.sets and #one.sets > 1 and entries_of(one) - 15 * most > 0 then return false end
   end
   return true
 end
@@ -187,12 +190,12 @@ end
 local function counted()
   for i = 1, #picked do
     local one = picked[i]
-    if one.kind.count then
-      total = total + one.kind.count(one)
-    elseif one.kind == sources.owners then
-      total = total + #one.kind.some(one)
+    if one.kind == 'set' then
+      total = total + call('SINTERCARD', #one.sets, unpack(one.sets))
+    elseif one.kind == 'owners' then
+      total = total + #some_of(one)
     else
-      total = total + one.kind.size(one)
+      total = total + entries_of(one)
     end
   end
   if #leave_out > 0 then
@@ -210,7 +213,7 @@ local function walked()
     if #left > 0 then count = math.min(math.max(2 * count, 16), 200) end
     while more do
       local from, found, members = #keys, nil, nil
-      found, more, members = one.kind.some(one, math.min(count, 1001))
+      found, more, members = some_of(one, math.min(count, 1001))
       local rows = judged(taken(found))
       local room, last = enough - #kept - total, #found
       if #rows - room >= 0 then last = rows[room] - from end
@@ -236,7 +239,7 @@ local function gathered()
   local rows, room = nil, most + 1
   for i = 1, #picked do
     local one = picked[i]
-    local found, more = one.kind.some(one, math.max(room, 1))
+    local found, more = some_of(one, math.max(room, 1))
     room = room - #found
     local fresh = taken(found)
     if rows then
@@ -268,39 +271,38 @@ else
     values_of(order[1].of, kept)
     kept = present(kept)
   end
-  if start then kept = behind(kept) end
-  if cuts then
-    local sorted = {}
-    if limit > 0 then put_in_order(kept, 1, 1, sorted, limit) end
-    kept = sorted
-  end
+  if cuts or start then kept = in_order(kept, cuts and limit) end
   total = #kept
 end
 
--- Some fields of a record, false where there is none. Second pieces are asked for along with the
--- first ones as soon as one record has had them: most others have them, too.
-local asked, seconds, wants = { unpack(fields) }, {}, #fields
+-- Some fields of records, false for a record that is not there. What follows a full first piece comes
+-- in a column of its own, asked for along with the others as soon as one record has had it: most
+-- others have it, too.
+local cut = {}
 
-local function some_fields(id)
-  local record = call('HMGET', prefix .. id, unpack(asked))
-  for j = 1, wants do
-    local text = record[j]
-    if text and #text == PIECE then
-      local second = seconds[j]
-      if not second then
-        second = #asked + 1
-        seconds[j], asked[second] = second, fields[j] .. ':1'
-        record[second] = call('HGET', prefix .. id, asked[second])
+local function some_fields(found)
+  local records, asked, column_of, longs = {}, { unpack(fields) }, {}, #long
+  local ask, head, long, PIECE, unpack = call, prefix, long, PIECE, unpack
+  for i = 1, #found do
+    local id = found[i]
+    local record = ask('HMGET', head .. id, unpack(asked))
+    for n = 1, longs do
+      local j = long[n]
+      local text = record[j]
+      if text and #text == PIECE then
+        local at = column_of[j]
+        if not at then
+          at = #asked + 1
+          column_of[j], cut[#cut + 1], asked[at] = at, j, fields[j] .. ':1'
+          record[at] = ask('HGET', head .. id, asked[at])
+        end
+        local more = record[at]
+        if more and #more == PIECE then record[at] = whole(id, fields[j], more, 2) end
       end
-      local more = record[second]
-      if more and #more == PIECE then more = whole(id, fields[j], more, 2) end
-      if more then record[j] = text .. more end
     end
+    records[i] = (record[1] or ask('HLEN', head .. id) > 0) and record
   end
-  for j = #asked, wants + 1, -1 do
-    record[j] = nil
-  end
-  return (record[1] or call('HLEN', prefix .. id) > 0) and record
+  return records
 end
 
 -- The answer.
@@ -314,11 +316,9 @@ if wanted == 'rows' then
     records[i] = call('HGETALL', prefix .. found[i])
   end
 elseif wanted == 'fields' and #fields > 0 then
-  for i = 1, #found do
-    records[i] = some_fields(found[i])
-  end
+  records = some_fields(found)
 end
 if wanted == 'count' then found = total end
-return { wanted, chosen.number or 1, seen, read, source, cursor, ids, found, records }
+return { wanted, chosen.number or 1, seen, read, source, cursor, ids, found, records, cut }
 
 end)()

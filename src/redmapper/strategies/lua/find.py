@@ -15,8 +15,10 @@ never holds the server for long; several steps together are not one snapshot.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from itertools import repeat
+from typing import Any, NamedTuple
 
 import attrs
 
@@ -40,7 +42,7 @@ from redmapper.strategies.lua.conditions import Words
 from redmapper.strategies.lua.foreign import carry
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.layout import joined
-from redmapper.strategies.lua.objects import entities_of_rows, record_of
+from redmapper.strategies.lua.objects import BareRow, entities_of_rows, fields_of, record_of
 from redmapper.strategies.lua.scripts import FIND
 from redmapper.strategies.lua.shapes import Said, Shapes
 from redmapper.strategies.lua.wording import Wording
@@ -62,8 +64,7 @@ It never ends before `CANDIDATES` have been looked at.
 ALL = -1
 
 
-@attrs.frozen
-class Step:
+class Step(NamedTuple):
     """What the script has answered.
 
     `keys_only`: there were too many to judge at once. `source` and `cursor` say where the next step
@@ -174,7 +175,7 @@ class Search:
         wanted = "keys" if step.keys_only else self.wanted
         said = self._way(access, sources, self._walked(access))
         found = yield from self.step(said, missing, wanted)
-        return attrs.evolve(found, way=step.way)  # the script was given this one alone, its first
+        return found._replace(way=step.way)  # the script was given this one alone, its first
 
     def chunk(self, way: int, keys: list[KeyBytes]) -> Flow[Step]:
         """These keys, judged."""
@@ -192,12 +193,12 @@ class Search:
     def step(self, said: Said, missing: int, wanted: str = "") -> Flow[Step]:
         """One call of the script. Raises SchemaMismatch where the entries are another mapper's."""
         reply = yield from self.ask(said, missing, wanted or self.wanted)
-        kind, way, seen, read, source, cursor, picked, found, records = reply
+        kind, way, seen, read, source, cursor, picked, found, records, *cut = reply
         self.seen += seen
         self.read += read
         counted = kind == b"count"
         keys = [] if counted else found
-        rows = [] if counted or kind == b"keys" else self._rows(keys, records)
+        rows = [] if counted or kind == b"keys" else self._rows(keys, records, *cut)
         total = found if counted else 0
         return Step(kind == b"keys", way, seen, read, source, cursor, picked, keys, total, rows)
 
@@ -236,14 +237,12 @@ class Search:
             *(self.limit, cut, page, CANDIDATES, WORK),
         ]
 
-    def _rows(self, keys: list[KeyBytes], records: list[Reply]) -> list[Row]:
+    def _rows(self, keys: list[KeyBytes], records: list[Reply], cut: Sequence[int] = ()) -> Any:  # noqa: ANN401 - a list of Row, or of BareRow
         """Rows with whole records, or with the fields that are wanted; those that are there."""
-        mapped, fields, judge = self.selection.mapped, self.selection.fields or (), self.judge
+        mapped, judge = self.selection.mapped, self.judge
         if self.wanted == "fields":
-            there = self._there(keys, records if fields else [()] * len(keys))
-            if self.bare:
-                return there
-            return [(key, record_of(fields, values, mapped, key)) for key, values in there]
+            rows = self._there(keys, records, cut)
+            return rows if self.bare else [(row[0], record_of(row, mapped)) for row in rows]
         joint = [
             (key, joined(reply, mapped, key)) for key, reply in zip(keys, records, strict=True)
         ]
@@ -253,10 +252,15 @@ class Search:
             if record is not None and (judge is None or judge(record))
         ]
 
-    @staticmethod
-    def _there(keys: list[KeyBytes], records: list[Reply]) -> list[tuple[KeyBytes, Any]]:
+    def _there(
+        self, keys: list[KeyBytes], records: list[Reply], cut: Sequence[int]
+    ) -> list[BareRow]:
         """Rows with the values of some fields; None in place of these is a record that is gone."""
-        rows = list(zip(keys, records, strict=True))
+        names = self.selection.fields or ()
+        fields = fields_of(names, tuple(cut))
+        if not names:
+            return [(key, (), fields) for key in keys]
+        rows = list(zip(keys, records, repeat(fields)))
         return [row for row in rows if row[1] is not None] if None in records else rows
 
     def judged_by_entries(self, step: Step) -> bool:
@@ -305,9 +309,9 @@ class Finder:
         # Rows that are put in order here must be records, unless it is by key alone.
         ordered = selection.limit is not None or selection.order.by_key_alone
         search.bare = search.wanted == "fields" and ordered
-        rows = (yield from self._found(search))[skip:]
+        rows: list[Any] = (yield from self._found(search))[skip:]
         if search.bare:
-            return entities_of_rows(rows, selection.fields or (), mapped)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+            return entities_of_rows(rows, mapped)
         return [mapped.construct(record, key) for key, record in rows]
 
     def _search(self, selection: Selection) -> Search:

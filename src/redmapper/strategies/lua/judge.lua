@@ -1,98 +1,156 @@
--- Tests, as functions that take candidates and answer those who pass, in the same order.
+-- Tests, as functions that take candidates and answer those who pass, in the same order. What makes
+-- them is grouped: to make a function costs as much as to call it, so those that only one kind of
+-- test needs are made with it.
 
 local columns = each(column)
 local test
 
 local function tested() return columns[term()] end
 
-local function marked(rows, marks, as)
-  local left, count = {}, 0
-  for j = 1, #rows do
-    if (marks[rows[j]] or false) == as then
-      count = count + 1
-      left[count] = rows[j]
-    end
+-- The value lies in one of some spans.
+local function within()
+  local of = tested()
+  local kind = of.kind
+
+  local function bound(sign)
+    local word = take()
+    local text = byte(word) ~= 45 and sub(word, 2)
+    local near = text and kind.near(text) or -sign * HUGE
+    return { closed = byte(word) == 91, text = text, near = near, sign = sign }
   end
-  return left
-end
 
-local function bound(kind, sign)
-  local word = take()
-  local text = byte(word) ~= 45 and sub(word, 2)
-  local near = text and kind.near(text) or -sign * HUGE
-  return { closed = byte(word) == 91, text = text, near = near, sign = sign }
-end
-
-local function reaches(kind, text, near, edge)
-  local difference = edge.sign * (near - edge.near)
-  if difference > 0 then return true end
-  if 0 > difference then return false end
-  if not edge.text or text == edge.text then return edge.closed or not edge.text end
-  difference = edge.sign * versus(kind, text, near, edge.text, edge.near)
-  return difference > 0 or (difference == 0 and edge.closed)
-end
-
-local function inside(kind, text, near, spans)
-  if kind.nan and is_nan(text) == 1 then return false end
-  for i = 1, #spans do
-    local one = spans[i]
-    if reaches(kind, text, near, one.low) and reaches(kind, text, near, one.high) then
-      return true
-    end
+  local spans = {}
+  for i = 1, term() do
+    spans[i] = { low = bound(1), high = bound(-1) }
   end
-  return false
-end
 
--- Of the keys, those that a set has.
-local function mark_members(set, rows, marks)
-  spent = spent + #rows
-  for from = 1, #rows, SLICE do
-    local asked = {}
-    for j = from, math.min(from + SLICE - 1, #rows) do
-      asked[#asked + 1] = keys[rows[j]]
-    end
-    local found = call('SMISMEMBER', set, unpack(asked))
-    for j = 1, #found do
-      if found[j] == 1 then marks[rows[from + j - 1]] = true end
-    end
+  local function reaches(text, near, edge)
+    local difference = edge.sign * (near - edge.near)
+    if difference > 0 then return true end
+    if 0 > difference then return false end
+    if not edge.text or text == edge.text then return edge.closed or not edge.text end
+    difference = edge.sign * versus(kind, text, near, edge.text, edge.near)
+    return difference > 0 or (difference == 0 and edge.closed)
   end
-end
 
-local tests = {
-  ['and'] = function()
-    local parts = each(test)
-    return function(rows)
-      for i = 1, #parts do
-        rows = parts[i](rows)
-      end
-      return rows
+  local function inside(text, near)
+    if kind.nan and is_nan(text) == 1 then return false end
+    for i = 1, #spans do
+      local one = spans[i]
+      if reaches(text, near, one.low) and reaches(text, near, one.high) then return true end
     end
-  end,
-  ['or'] = function()
-    local parts = each(test)
-    return function(rows)
-      local marks, left = {}, rows
-      for i = 1, #parts do
-        local passed = parts[i](left)
-        for j = 1, #passed do
-          marks[passed[j]] = true
+    return false
+  end
+
+  local single = #spans == 1
+  local low, high = single and spans[1].low.near or HUGE, single and spans[1].high.near or -HUGE
+  return function(rows)
+    local texts, near_of, number_of = values_of(of, rows), kind.near, kind.number
+    local left, count, from, to = {}, 0, low, high
+    for j = 1, #rows do
+      local i = rows[j]
+      local text = texts[i]
+      if text then
+        local near = number_of and 16 > #text and number_of(text) or near_of(text)
+        local above, below = near - from, to - near
+        if
+          (above > 0 and below > 0) -- as most are: no closer look is needed
+          or (not (single and (0 > above or 0 > below)) and inside(text, near))
+        then
+          count = count + 1
+          left[count] = i
         end
-        left = marked(left, marks, false)
       end
-      return marked(rows, marks, true)
     end
-  end,
-  ['not'] = function()
-    local part = test()
-    return function(rows)
-      local marks, passed = {}, part(rows)
-      for j = 1, #passed do
-        marks[passed[j]] = true
+    return left
+  end
+end
+
+-- The value is one of these.
+local function among()
+  local of, values = tested(), {}
+  for _ = 1, term() do
+    values[take()] = true
+  end
+  return function(rows)
+    local texts, left, count = values_of(of, rows), {}, 0
+    for j = 1, #rows do
+      if values[texts[rows[j]]] then
+        count = count + 1
+        left[count] = rows[j]
       end
-      return marked(rows, marks, false)
     end
-  end,
-  probe = function()
+    return left
+  end
+end
+
+-- The text has these patterns in it, one behind the other.
+local function like()
+  local of, patterns = tested(), each(take)
+  local function fits(text)
+    local from, last = 1, 0
+    for i = 1, #patterns do
+      from, last = search(text, patterns[i], last + 1)
+      if not from then return false end
+    end
+    return true
+  end
+  return function(rows)
+    local texts, left = values_of(of, rows), {}
+    for j = 1, #rows do
+      local text = texts[rows[j]]
+      if text and fits(text) then left[#left + 1] = rows[j] end
+    end
+    return left
+  end
+end
+
+-- All of some tests pass.
+local function all_of()
+  local parts = each(test)
+  return function(rows)
+    for i = 1, #parts do
+      rows = parts[i](rows)
+    end
+    return rows
+  end
+end
+
+-- Tests that mark candidates first.
+local function marking(word)
+  local function marked(rows, marks, as)
+    local left, count = {}, 0
+    for j = 1, #rows do
+      if (marks[rows[j]] or false) == as then
+        count = count + 1
+        left[count] = rows[j]
+      end
+    end
+    return left
+  end
+
+  local function mark(rows, marks)
+    for j = 1, #rows do
+      marks[rows[j]] = true
+    end
+  end
+
+  -- Of the keys, those that a set has.
+  local function mark_members(set, rows, marks)
+    spent = spent + #rows
+    for from = 1, #rows, SLICE do
+      local asked = {}
+      for j = from, math.min(from + SLICE - 1, #rows) do
+        asked[#asked + 1] = keys[rows[j]]
+      end
+      local found = call('SMISMEMBER', set, unpack(asked))
+      for j = 1, #found do
+        if found[j] == 1 then marks[rows[from + j - 1]] = true end
+      end
+    end
+  end
+
+  if word == 'probe' then
     local sets = each(key)
     return function(rows)
       local marks, left = {}, rows
@@ -102,82 +160,43 @@ local tests = {
       end
       return marked(rows, marks, true)
     end
-  end,
-  none = function()
-    local of = tested()
-    return function(rows) return marked(rows, values_of(of, rows), false) end
-  end,
-  one = function()
-    local of, values = tested(), {}
-    for _ = 1, term() do
-      values[take()] = true
-    end
+  end
+  if word == 'or' then
+    local parts = each(test)
     return function(rows)
-      local texts, left, count = values_of(of, rows), {}, 0
-      for j = 1, #rows do
-        if values[texts[rows[j]]] then
-          count = count + 1
-          left[count] = rows[j]
-        end
+      local marks, left = {}, rows
+      for i = 1, #parts do
+        mark(parts[i](left), marks)
+        left = marked(left, marks, false)
       end
-      return left
+      return marked(rows, marks, true)
     end
-  end,
-  span = function()
-    local of = tested()
-    local kind = of.kind
-    local spans = each(function() return { low = bound(kind, 1), high = bound(kind, -1) } end)
-    local single = #spans == 1
-    local low, high = single and spans[1].low.near or HUGE, single and spans[1].high.near or -HUGE
+  end
+  if word == 'not' then
+    local part = test()
     return function(rows)
-      local texts, near_of, number_of = values_of(of, rows), kind.near, kind.number
-      local left, count, from, to = {}, 0, low, high
-      for j = 1, #rows do
-        local text = texts[rows[j]]
-        if text then
-          local near = number_of and 16 > #text and number_of(text) or near_of(text)
-          local above, below = near - from, to - near
-          if
-            (above > 0 and below > 0) -- as most are: no closer look is needed
-            or (not (single and (0 > above or 0 > below)) and inside(kind, text, near, spans))
-          then
-            count = count + 1
-            left[count] = rows[j]
-          end
-        end
-      end
-      return left
+      local marks = {}
+      mark(part(rows), marks)
+      return marked(rows, marks, false)
     end
-  end,
-  like = function()
-    local of, patterns = tested(), each(take)
-    local function fits(text)
-      local from, last = 1, 0
-      for i = 1, #patterns do
-        from, last = search(text, patterns[i], last + 1)
-        if not from then return false end
-      end
-      return true
-    end
-    return function(rows)
-      local texts, left = values_of(of, rows), {}
-      for j = 1, #rows do
-        local text = texts[rows[j]]
-        if text and fits(text) then left[#left + 1] = rows[j] end
-      end
-      return left
-    end
-  end,
-}
+  end
+  local of = tested() -- 'none'
+  return function(rows) return marked(rows, values_of(of, rows), false) end
+end
 
-test = function() return tests[term()]() end
+test = function()
+  local word = term()
+  if word == 'span' then return within() end
+  if word == 'one' then return among() end
+  if word == 'like' then return like() end
+  if word == 'and' then return all_of() end
+  return marking(word)
+end
 
 -- `proves`: what passes has something in its record, and so a record.
-local PROVING = { span = true, one = true, like = true }
-
 local function condition()
-  local reads = flag()
-  local proves = PROVING[terms[term_at + 1]] and columns[terms[term_at + 2]].place > 0
+  local reads, word, of = flag(), terms[term_at + 1], terms[term_at + 2]
+  local proves = (word == 'span' or word == 'one' or word == 'like') and columns[of].place > 0
   return { reads = reads, passed = test(), proves = proves }
 end
 

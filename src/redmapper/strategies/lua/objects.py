@@ -10,15 +10,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from redmapper.mapping.columns import Record
 from redmapper.mapping.construction import ByPosition
 from redmapper.mapping.mapped import KeyBytes, MappedClass
-from redmapper.strategies.lua.layout import flat, joined, positions
+from redmapper.strategies.lua.layout import PIECE, flat, joined, positions
 from redmapper.wire import Reply
 
 Construct: TypeAlias = Callable[[Sequence["bytes | None"], Any], Any]
+
+Values: TypeAlias = Sequence["bytes | None"]
+"""Those of a row: one a field, None where it is not stored; then what follows first pieces."""
+
+
+class Fields(NamedTuple):
+    """The fields that rows have, and those of them that are cut.
+
+    Of each of these a row has one value more, if any row before it and itself had a first piece
+    that is full: all that follows that piece, None where nothing does.
+    """
+
+    names: tuple[bytes, ...]
+    cut: tuple[bytes, ...] = ()
+
+
+@lru_cache(maxsize=1024)
+def fields_of(names: tuple[bytes, ...], cut: tuple[int, ...]) -> Fields:
+    """These fields; those that are cut are given by number, from 1 on."""
+    return Fields(names, tuple([names[number - 1] for number in cut]))
+
+
+BareRow: TypeAlias = tuple[KeyBytes, Values, Fields]
+"""A row as it came; those of one reply share their `Fields`."""
 
 MOST_CONSTRUCTORS = 64
 """Orders of fields of a mapper that get one; it takes about as long as making 100 entities."""
@@ -49,27 +73,30 @@ def entities_of(
     return made
 
 
-def entities_of_rows(
-    rows: Iterable[tuple[KeyBytes, Sequence[bytes | None]]],
-    fields: tuple[bytes, ...],
-    mapped: MappedClass,
-) -> list[Any]:
-    """The same of rows with these fields, None in place of one that is not stored."""
-    decode, construct = mapped.decode_key, _row_constructor(fields, mapped)
+def entities_of_rows(rows: Iterable[BareRow], mapped: MappedClass) -> list[Any]:
+    """The same of the values of some fields."""
+    decode = mapped.decode_key
     made: list[Any] = []
-    for key, values in rows:
+    last: Fields | None = None
+    construct: Any = None
+    for row in rows:
+        key, values, fields = row
+        if fields is not last:
+            last, construct = fields, _row_constructor(fields, mapped)
         try:
             made.append(construct(values, decode(key)))
         except Exception:  # noqa: BLE001 - the class's own __init__ runs
-            made.append(mapped.construct(record_of(fields, values, mapped, key), key))
+            made.append(mapped.construct(record_of(row, mapped), key))
     return made
 
 
-def record_of(
-    fields: tuple[bytes, ...], values: Sequence[bytes | None], mapped: MappedClass, key: KeyBytes
-) -> Record:
-    """A row with these fields, as far as they are stored, as a record."""
-    record: Any = dict(zip(fields, values))  # noqa: B905 - this runs once a row
+def record_of(row: BareRow, mapped: MappedClass) -> Record:
+    """Such a row, as far as its fields are stored, as a record."""
+    key, values, fields = row
+    record: Any = dict(zip(fields.names, values))  # noqa: B905 - this runs once a row
+    for place, name in enumerate(fields.cut, len(fields.names)):
+        if len(record[name] or b"") == PIECE:
+            record[name] += values[place] or b""
     if None in values:
         record = {name: value for name, value in record.items() if value is not None}
     record[mapped.key.stored] = key
@@ -95,6 +122,8 @@ def _constructors(_: MappedClass) -> dict[tuple[bytes, ...], Construct]:
 
 
 @lru_cache(maxsize=1024)
-def _row_constructor(fields: tuple[bytes, ...], mapped: MappedClass) -> Construct:
-    at = {name: (place,) for place, name in enumerate(fields)}
-    return mapped.codec.constructors.at(ByPosition(at, gaps=True))
+def _row_constructor(fields: Fields, mapped: MappedClass) -> Construct:
+    at = {name: [place] for place, name in enumerate(fields.names)}
+    for place, name in enumerate(fields.cut, len(fields.names)):
+        at[name].append(place)
+    return mapped.codec.constructors.at(ByPosition(at, full=PIECE, gaps=True))

@@ -12,7 +12,7 @@ So there is one way to plan and one to word, and `tests` hold what is filled in 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import attrs
 
@@ -81,8 +81,7 @@ def _filled(words: Sequence[Argument], holes: Holes, literals: Sequence[Literal]
     return filled
 
 
-@attrs.frozen
-class Said:
+class Said(NamedTuple):
     """A query as it is told to the script: its keys and their types, the words behind the header.
 
     `walks`: of each way, whether it is a walk. `secret`: the words must not be shown. `sized`: the
@@ -165,26 +164,23 @@ def _key(selection: Selection, conditions: Sequence[Any], wanted: str) -> object
     mapped, order = selection.mapped, selection.order
     if selection.without or selection.after is not None:
         return None
-    asked: dict[int, str] = {}
+    verbs: dict[object, str] = {}
     for each in conditions:
-        verb = _VERBS.get(type(each), _no_verb)(each)
+        verb = _verb(each)
         if verb is None or each.field is mapped.key.declared:
             return None
-        asked[id(each.field)] = verb
-    if len(asked) != len(conditions):  # two of one field: their literals decide what is left
+        verbs[id(each.field)] = verb
+    if len(verbs) != len(conditions):  # two of one field: their literals decide what is left
         return None
-    terms = tuple([(id(column), down) for column, down in order.terms])
-    limited = selection.limit is not None
-    order_said = (terms, order.key_descending)
-    said = (wanted, selection.fields, limited, selection.scan)
-    return (mapped, tuple(asked.items()), order_said, said)
+    key = [mapped, wanted, selection.fields, selection.limit is None, selection.scan]
+    key += [order.key_descending, *verbs, None, *verbs.values()]
+    for column, down in order.terms:
+        key += (id(column), down)
+    return tuple(key)
 
 
-_VERBS: dict[type[Predicate], Callable[[Any], str | None]] = {
-    Compare: lambda condition: None if condition.operator == "!=" else condition.operator,
-    Between: lambda _: "between",
-}
-
-
-def _no_verb(_: object) -> None:
-    return None
+def _verb(condition: Predicate) -> str | None:
+    """What a condition says of its literals; None where they decide more than words."""
+    if type(condition) is Compare:
+        return None if condition.operator == "!=" else condition.operator
+    return "between" if type(condition) is Between else None

@@ -4,12 +4,12 @@ local path
 path = function()
   local word = term()
   if word == 'any' or word == 'least' then return { word = word, parts = each(path) } end
-  return sources[word].say(term(), sources[word])
+  return source_of(word)
 end
 
 local function size_of(of)
   if of.kind then
-    of.least = of.kind.size(of)
+    of.least = entries_of(of)
     return of.least
   end
   local sum, least = 0, HUGE
@@ -63,46 +63,46 @@ local function tests_left(of)
   return left
 end
 
-local function expected_of(ways)
-  local all, taken = listed(), {}
-  local matching, sorted = all, { unpack(ways) }
-  table.sort(sorted, function(a, b) return a.size - b.size < 0 end)
-  for i = 1, #sorted do
-    local covers = sorted[i].covers
-    local fresh = #covers > 0
-    for j = 1, #covers do
-      fresh = fresh and not taken[covers[j]]
-      taken[covers[j]] = true
-    end
-    if fresh then matching = matching * sorted[i].size / math.max(all, 1) end
-  end
-  return math.max(matching, 1)
-end
-
-local expected
-
-local function cost_of(of, ways)
-  local one, count = of.reads and 6 or 3, of.size
-  if wanted == 'count' and #of.covers == #conditions and of.distinct then return 0 end
-  if of.walks and wish >= 0 then
-    expected = expected or expected_of(ways)
-    count = math.min(count, (wish + #leave_out) * math.max(count, 1) / expected)
-  elseif wish >= 0 and not by_key_alone then
-    one = one + 5
-  end
-  if not of.walks and of.size - most > 0 then one = one + 3 end
-  return count * one
-end
-
 -- The sizes of all ways behind the number of the cheapest.
 local function cheapest(ways)
+  local function expected_of()
+    local all, taken = listed(), {}
+    local matching, sorted = all, { unpack(ways) }
+    table.sort(sorted, function(a, b) return a.size - b.size < 0 end)
+    for i = 1, #sorted do
+      local covers = sorted[i].covers
+      local fresh = #covers > 0
+      for j = 1, #covers do
+        fresh = fresh and not taken[covers[j]]
+        taken[covers[j]] = true
+      end
+      if fresh then matching = matching * sorted[i].size / math.max(all, 1) end
+    end
+    return math.max(matching, 1)
+  end
+
+  local expected
+
+  local function cost_of(of)
+    local one, count = of.reads and 6 or 3, of.size
+    if wanted == 'count' and #of.covers == #conditions and of.distinct then return 0 end
+    if of.walks and wish >= 0 then
+      expected = expected or expected_of()
+      count = math.min(count, (wish + #leave_out) * math.max(count, 1) / expected)
+    elseif wish >= 0 and not by_key_alone then
+      one = one + 5
+    end
+    if not of.walks and of.size - most > 0 then one = one + 3 end
+    return count * one
+  end
+
   local sizes, least = { 'plan', 1 }, HUGE
   for i = 1, #ways do
     ways[i].number, ways[i].size = i, size_of(ways[i].path)
     sizes[i + 2] = ways[i].size
   end
   for i = 1, #ways do
-    local cost = cost_of(ways[i], ways)
+    local cost = cost_of(ways[i])
     if least - cost > 0 then
       sizes[2], least = i, cost
     end

@@ -26,6 +26,7 @@ from redmapper.query.selection import Selection
 from redmapper.strategies.lua.conditions import TESTS, Late, Test, Words
 from redmapper.strategies.lua.entries import tail_descends
 from redmapper.strategies.lua.keys import Keyspace
+from redmapper.strategies.lua.layout import cuttable
 from redmapper.strategies.lua.packing import packed_terms
 from redmapper.strategies.lua.shapes import Literal, Make, Said, Spelled
 from redmapper.wire import Argument
@@ -276,7 +277,13 @@ class Wording:
         words += [*tests, *terms, *self._start()]
         for listed in (sorted(selection.without), selection.fields or ()):
             words += [len(listed), *listed]
-        return words
+        return words + self._long()
+
+    def _long(self) -> Words:
+        """Which of the fields wanted may go on in further ones."""
+        may = cuttable(self.mapped)
+        long = [at for at, name in enumerate(self.selection.fields or (), 1) if name in may]
+        return [len(long), *long]
 
     def said(self, accesses: Sequence[Access], walks: Sequence[bool]) -> Said:
         """All of it, with every way."""

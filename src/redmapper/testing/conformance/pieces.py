@@ -171,6 +171,36 @@ class TestPieces:
         assert [] == store.query(Topic).where(Topics.text == text).all()
         assert at == store.get_by(Topics.by_text, "OTHER").id
 
+    @pytest.mark.parametrize("descending", [False, True], ids=["up", "down"])
+    def test_rows_of_a_query_are_whole(self, open_store: OpenStore, descending: bool) -> None:  # noqa: FBT001 - a case
+        """Of nobody and of a unit; short ones before long ones and behind them, some and all."""
+        store = open_store(registry("version"))
+        sizes = [*SIZES, *reversed(SIZES)]
+        letters = [letter(at, size, sizes[at // 2]) for at, size in enumerate(sizes, start=1)]
+        save(store, *letters)
+        order = Letters.id.desc() if descending else Letters.id
+        expected = letters[::-1] if descending else letters
+        with store.unit(commit="explicit") as uow:
+            for reader in (store, uow):
+                query = reader.query(Letter).order_by(order)
+                assert expected == query.all()
+                assert expected[2:11] == query.limit(9).offset(2).all()
+                assert [] == query.where(Letters.id.in_([1, 3, 30])).limit(0).all()
+                assert [] == query.where(Letters.id > len(letters)).all()
+
+    def test_rows_in_the_order_of_a_long_value(self, open_store: OpenStore) -> None:
+        """Each text is the beginning of all that are longer: none comes before those with any."""
+        store = open_store(registry("version"))
+        topics = [Topic(at, text_of(size)) for at, size in enumerate(SIZES)]
+        save(store, *topics)
+        with store.unit(commit="explicit") as uow:
+            for reader in (store, uow):
+                query = reader.query(Topic).allow_scan()
+                up, down = query.order_by(Topics.text), query.order_by(Topics.text.desc())
+                assert topics[:12] == up.limit(12).all()
+                assert topics[::-1][:12] == down.limit(12).all()
+                assert topics[2:] == up.where(Topics.text.startswith("A")).all()
+
     def test_multibyte_characters_are_never_torn(self, open_store: OpenStore) -> None:
         """Characters of two, three and four bytes across every border."""
         store = open_store(registry("version"))

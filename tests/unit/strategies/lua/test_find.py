@@ -162,7 +162,14 @@ def test_a_set_is_asked():
         *(-1, -1, ROWS, CANDIDATES, WORK),
         *(0, 0),  # no stored names, no columns
         *(1, 0, "probe", 1, 3),  # one test, which reads no record
-        *(0, 0, 0, 0, 0),  # no order, key upward, from the start, none left out, no fields
+        *(
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+        ),  # no order, key upward, from the start, none left out; no fields
         *(1, 0, 1, 0, 1, 1),  # one way: no walk, distinct, reads nothing, makes test 1 needless
         *("set", 1, 1, 3),
         b"0",  # its cursor

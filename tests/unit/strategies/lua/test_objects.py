@@ -11,10 +11,17 @@ from hypothesis import strategies as st
 
 from redmapper import Field, Key, Mapper, MapperRegistry
 from redmapper.errors import CorruptRecord
+from redmapper.mapping.construction import ByPosition
 from redmapper.mapping.mapped import MappedClass
 from redmapper.strategies.lua import objects
-from redmapper.strategies.lua.layout import cut, joined, positions
-from redmapper.strategies.lua.objects import entities_of, entities_of_rows, record_of
+from redmapper.strategies.lua.layout import PIECE, cut, cuttable, joined, positions
+from redmapper.strategies.lua.objects import (
+    BareRow,
+    Fields,
+    entities_of,
+    entities_of_rows,
+    record_of,
+)
 
 
 @attrs.define
@@ -130,15 +137,44 @@ def test_many_come_in_any_mixture(all_fields: list[dict[bytes, Any] | None]):
     assert expected == entities_of(all_fields, MAPPED, keys)
 
 
-@given(hashes(), st.permutations(MAPPED.loaded))
-def test_a_row_is_the_entity_of_its_record(fields: dict[bytes, Any], names: list[bytes]):
-    """With None for what is not stored."""
-    record = joined(flat(fields), MAPPED, b"7") or {}
-    values = [record.get(name) for name in names]
-    row = record_of(tuple(names), values, MAPPED, b"7")
-    expected = MAPPED.construct(row, b"7")
+def row_of(reply: list[Any], names: tuple[bytes, ...], cut_ones: tuple[bytes, ...]) -> BareRow:
+    """A hash as the script answers it: what follows a full first piece is a value of its own."""
+    first, record = dict(zip(reply[::2], reply[1::2], strict=True)), joined(reply, MAPPED, b"7")
+    rest = [(record or {}).get(name, b"")[PIECE:] or None for name in cut_ones]
+    return b"7", [*map(first.get, names), *rest], Fields(names, cut_ones)
+
+
+@given(hashes(), st.permutations(MAPPED.loaded), st.sets(st.sampled_from(cuttable(MAPPED))))
+def test_a_row_is_the_entity_of_its_record(
+    fields: dict[bytes, Any], names: list[bytes], more: set[bytes]
+):
+    """With None for what is not stored, and what follows full first pieces, here or elsewhere."""
+    reply = flat(fields)
+    record = joined(reply, MAPPED, b"7") or {}
+    long = [name for name in cuttable(MAPPED) if len(fields.get(name) or b"") == PIECE]
+    cut_ones = tuple(name for name in names if name in long or name in more)
+    row = row_of(reply, tuple(names), cut_ones)
+    assert {**record, **record_of(row, MAPPED)} == record
+    expected = MAPPED.construct(record_of(row, MAPPED), b"7")
     assert expected == MAPPED.construct(record, b"7")
-    assert [expected] == entities_of_rows([(b"7", values)], tuple(names), MAPPED)
+    assert [expected] == entities_of_rows([row], MAPPED)
+
+
+def test_rows_of_several_replies():
+    """Each says which of its fields are cut; a row before the first that is has no more values."""
+    long = MAPPED.encode_fields(attrs.evolve(THING, text="y" * 70), None)
+    short = MAPPED.encode_fields(THING, None)
+    names = MAPPED.loaded
+    plain, cut_text = Fields(names), Fields(names, (b"text",))
+    values = [*map(short.get, names)]
+    pieces = [*map((long | {b"text": b"y" * 64}).get, names), b"y" * 6]
+    rows: list[BareRow] = [
+        (b"7", values, plain),
+        (b"7", values, cut_text),
+        (b"7", pieces, cut_text),
+    ]
+    texts = [each.text for each in entities_of_rows([*rows, (b"7", values, plain)], MAPPED)]
+    assert ["a", "a", "y" * 70, "a"] == texts
 
 
 def test_there_are_only_so_many_constructors(monkeypatch: pytest.MonkeyPatch):
@@ -154,6 +190,16 @@ def test_a_constructor_can_be_read():
     source = "\n".join(lines)
     assert "(found[1] + found[5] if len(found[1]) == 64 else found[1])" in source
     assert "absent_number(())" in source
+
+
+def test_a_constructor_of_rows_can_be_read():
+    """What must be there is not asked for: None fails, and the record tells what is wrong."""
+    places = ByPosition({b"text": [0, 3], b"number": [1], b"real": [2]}, full=64, gaps=True)
+    source = "\n".join(MAPPED.codec.constructors.lines(places))
+    assert "(int(found[1]) if len(found[1]) < 20 else decode_number(found[1]))" in source
+    assert "float(value) if (value := found[2]) is not None else absent_real(" in source
+    whole = "(found[0] + (found[3] or b'') if len(found[0] or b'') == 64 else found[0])"
+    assert f"value.decode() if (value := {whole}) is not None" in source
 
 
 def message(work: Callable[[], object]) -> str:
@@ -179,7 +225,8 @@ def test_what_is_wrong_is_named_as_ever(mapped: MappedClass, fields: dict[bytes,
     expected = message(lambda: by_record(flat(fields), mapped))
     assert expected == message(lambda: entities_of([flat(fields)], mapped, [b"7"]))
     values = [fields.get(name) for name in mapped.loaded]
-    assert expected == message(lambda: entities_of_rows([(b"7", values)], mapped.loaded, mapped))
+    rows: list[BareRow] = [(b"7", values, Fields(mapped.loaded))]
+    assert expected == message(lambda: entities_of_rows(rows, mapped))
     assert "secret" not in expected
 
 
