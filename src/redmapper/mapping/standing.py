@@ -2,14 +2,16 @@
 
 A commit asks for the entries of every index that it touches, of every entity. A call for each index
 costs more than what it does; so the functions of `entries` are spelled out one after the other,
-with the commonest kinds inline. What comes out is the same, and a test holds them together.
+with the commonest kinds inline: in one function for an entity, and in another, which is one loop,
+for many. What comes out is the same, and a test holds them together.
 
 The source is plain Python, and kept on the function as `source`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from redmapper.mapping.columns import Column, Record
@@ -27,6 +29,21 @@ set, ended by the key as its `tail`.
 """
 
 
+class Entries(NamedTuple):
+    """Where many entities stand, a column for each index, in the order of `Wanted`.
+
+    `sets` has the one set of each entity, `several` all of them; `members` those of a sorted set.
+    """
+
+    sets: list[list[bytes]]
+    several: list[list[list[bytes]]]
+    members: list[list[bytes]]
+
+
+Standings: TypeAlias = Callable[[Iterable[Record], Sequence[bytes], Sequence[bytes]], Entries]
+"""`standings(records, tails, heads)`: what `standing` tells, of many."""
+
+
 class Wanted(NamedTuple):
     """The indexes that are wanted.
 
@@ -41,7 +58,24 @@ class Wanted(NamedTuple):
 
 
 def generate_standing(wanted: Wanted) -> Standing:
-    """Write, compile and keep the function."""
+    """Write, compile and keep the function of one entity."""
+    standing: Standing = _generate("standing", _source_of_one, wanted)
+    return standing
+
+
+def generate_standings(wanted: Wanted) -> Standings:
+    """Write, compile and keep the function of many."""
+    standings: Standings = _generate("standings", _source_of_many, wanted)
+    return standings
+
+
+Columns: TypeAlias = dict[bytes, Column]
+"""Those that the wanted indexes are over, by their stored names."""
+
+
+def _generate(
+    name: str, source_of: Callable[[Wanted, Columns], Iterator[str]], wanted: Wanted
+) -> Any:  # noqa: ANN401 - a function
     columns = {column.stored: column for of in (*wanted.sets, *wanted.sorted) for column, _ in of}
     names: dict[str, Any] = {"END": END, "SMALL": SMALL, "descending": descending}
     for number, column in enumerate(columns.values()):
@@ -51,35 +85,73 @@ def generate_standing(wanted: Wanted) -> Standing:
             raise TypeError(message)
         names |= {f"order_{number}": scalar.order_stored, f"none_{number}": scalar.none}
     names |= {f"several_{number}": values for number, values in enumerate(wanted.several)}
-    source = "\n".join(_source(wanted, columns)) + "\n"
+    names["Entries"] = Entries
+    source = "\n".join(source_of(wanted, columns)) + "\n"
     exec(compile(source, "<redmapper index entries>", "exec"), names)  # noqa: S102
-    standing = names["standing"]
-    standing.source = source
-    return standing  # type: ignore[no-any-return]
+    function = names[name]
+    function.source = source
+    return function
 
 
-def _source(wanted: Wanted, columns: dict[bytes, Column]) -> Iterator[str]:
-    heads = [f"head_{number}" for number in range(len(wanted.sets) + len(wanted.several))]
-    values = {stored: f"value_{number}" for number, stored in enumerate(columns)}
+def _source_of_one(wanted: Wanted, columns: Columns) -> Iterator[str]:
     yield "def standing(record, tail, heads):"
-    yield "    get = record.get"
-    for number, column in enumerate(columns.values()):
-        yield f"    raw = get({column.stored!r})"
-        if column.norm is not None:
-            yield f"    raw = get({column.shadow!r}, raw)"
-        yield f"    value_{number} = {_in_order(column, number)}"
+    yield from _heads(wanted, "    ")
+    yield from _values(wanted, columns, "    ")
+    sets, several, members = _told(wanted, columns)
+    listed = [*sets, *[f"*{each}" for each in several]]
+    yield f"    return [{', '.join(listed)}], [{', '.join(members)}]"
+
+
+def _source_of_many(wanted: Wanted, columns: Columns) -> Iterator[str]:
+    """A list for each index, and a loop that puts a line's worth into each."""
+    told = dict(zip(("sets", "several", "members"), _told(wanted, columns), strict=True))
+    names = {kind: [f"{kind}_of_{at}" for at in range(len(each))] for kind, each in told.items()}
+    yield "def standings(records, tails, heads):"
+    yield from _heads(wanted, "    ")
+    for each in itertools.chain(*names.values()):
+        yield f"    {each} = []"
+        yield f"    to_{each} = {each}.append"
+    yield "    for record, tail in zip(records, tails):"
+    yield from _values(wanted, columns, "        ")
+    for kind, expressions in told.items():
+        for each, expression in zip(names[kind], expressions, strict=True):
+            yield f"        to_{each}({expression})"
+    columns_of = [f"[{', '.join(each)}]" for each in names.values()]
+    yield f"    return Entries({', '.join(columns_of)})"
+
+
+def _heads(wanted: Wanted, indent: str) -> Iterator[str]:
+    heads = [f"head_{number}" for number in range(len(wanted.sets) + len(wanted.several))]
     if heads:
-        yield f"    {', '.join(heads)}, = heads"
+        yield f"{indent}{', '.join(heads)}, = heads"
+
+
+def _values(wanted: Wanted, columns: Columns, indent: str) -> Iterator[str]:
+    """The lines that make the values of the fields, of `record`, and the descending `tail`."""
+    if columns:
+        yield f"{indent}get = record.get"
+    for number, column in enumerate(columns.values()):
+        yield f"{indent}raw = get({column.stored!r})"
+        if column.norm is not None:
+            yield f"{indent}raw = get({column.shadow!r}, raw)"
+        yield f"{indent}value_{number} = {_in_order(column, number)}"
     if any(_descends(terms) for terms in wanted.sorted):
-        yield "    liat = descending(tail)"
-    sets = [f"{head} + {_joined(of, values)}" for head, of in zip(heads, wanted.sets)]  # noqa: B905 - the first heads are theirs
-    for number, head in enumerate(heads[len(sets) :]):
-        sets.append(f"*[{head} + value for value in several_{number}(record)]")
+        yield f"{indent}liat = descending(tail)"
+
+
+def _told(wanted: Wanted, columns: Columns) -> tuple[list[str], list[str], list[str]]:
+    """The expressions of the sets, of the lists of them, and of the members."""
+    values = {stored: f"value_{number}" for number, stored in enumerate(columns)}
+    sets = [f"head_{at} + {_joined(terms, values)}" for at, terms in enumerate(wanted.sets)]
+    several = [
+        f"[head_{len(sets) + at} + value for value in several_{at}(record)]"
+        for at in range(len(wanted.several))
+    ]
     members = [
         f"{_joined(terms, values)} + {'liat' if _descends(terms) else 'tail'}" if terms else "tail"
         for terms in wanted.sorted
     ]
-    yield f"    return [{', '.join(sets)}], [{', '.join(members)}]"
+    return sets, several, members
 
 
 def _descends(terms: Terms) -> bool:

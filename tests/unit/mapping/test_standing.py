@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
+from itertools import chain
 from typing import Any, Literal
 
 import attrs
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from redmapper import Field, Key, Lookup, Mapper, MapperRegistry, Ordered, Unique
 from redmapper.mapping.ordering import descending, order_int
-from redmapper.mapping.standing import Wanted, generate_standing
+from redmapper.mapping.standing import Wanted, generate_standing, generate_standings
 
 
 class Size(Enum):
@@ -81,6 +82,7 @@ def wanted(sets: list[str], several: list[str], ordered: list[str]) -> Wanted:
 
 
 STANDING = generate_standing(wanted(SETS, SEVERAL, SORTED))
+STANDINGS = generate_standings(wanted(SETS, SEVERAL, SORTED))
 
 things = st.builds(
     Thing,
@@ -121,6 +123,20 @@ def test_it_says_what_each_index_says(thing: Thing):
     assert expected == members
 
 
+@given(st.lists(things, max_size=4))
+def test_of_many_it_says_what_it_says_of_each(held: list[Thing]):
+    """A column for each index, in the order of the records."""
+    keys = [MAPPED.encode_key(thing.id) for thing in held]
+    records = list(map(MAPPED.encode, held, keys))
+    found = STANDINGS(records, keys, HEADS)
+    several = zip(*found.several, strict=True)
+    sets = zip(*found.sets, strict=True)
+    members = list(map(list, zip(*found.members, strict=True)))
+    told = [[*one, *chain(*many)] for one, many in zip(sets, several, strict=True)]
+    expected = [STANDING(record, key, HEADS) for record, key in zip(records, keys, strict=True)]
+    assert expected == list(zip(told, members, strict=True))
+
+
 @pytest.mark.parametrize(
     ("names", "expected"),
     [
@@ -137,11 +153,15 @@ def test_any_of_them_may_be_missing(names: Any, expected: Any):
     record = MAPPED.encode(Thing(name="A", age=1, tags=["x", "y"]), b"7")
     heads = HEADS[: len(names[0]) + len(names[1])]
     assert expected == standing(record, b"t", heads)
+    sets, several, members = generate_standings(wanted(*names))([record], [b"t"], heads)
+    told = [key for (key,) in sets] + [key for (keys,) in several for key in keys]
+    assert expected == (told, [member for (member,) in members])
 
 
 def test_its_source_can_be_read():
     """It is plain Python."""
     assert STANDING.source.startswith("def standing(record, tail, heads):\n")  # type: ignore[attr-defined]
+    assert STANDINGS.source.startswith("def standings(records, tails, heads):\n")  # type: ignore[attr-defined]
 
 
 def test_what_has_no_order_is_refused():
