@@ -21,7 +21,7 @@ from redmapper.strategies.lua.commit import compile_plan
 from redmapper.strategies.lua.commit_one import compile_one
 from redmapper.strategies.lua.entries import Places
 from redmapper.strategies.lua.keys import Keyspace
-from redmapper.strategies.lua.receipts import Receipt
+from redmapper.strategies.lua.receipts import Lane
 from redmapper.strategies.lua.scripts import COMMIT, COMMIT_ONE
 from redmapper.work.plan import ABSENT, AtVersion, EntityWrite, FlushPlan, make_plan
 from servers import Server
@@ -30,17 +30,17 @@ MAPPED = next(iter(REGISTRY))
 PLACES = Places(Keyspace(b"{shop}"))
 CALLS = 1_000
 
-Compile = Callable[[FlushPlan, Receipt], "CommitCall | None"]
+Compile = Callable[[FlushPlan, Lane], "CommitCall | None"]
 
 
-def by_one(plan: FlushPlan, receipt: Receipt) -> CommitCall | None:
+def by_one(plan: FlushPlan, lane: Lane) -> CommitCall | None:
     """The call of `commit_one.lua`."""
-    return compile_one(plan, PLACES, receipt)
+    return compile_one(plan, PLACES, lane)
 
 
-def by_many(plan: FlushPlan, receipt: Receipt) -> CommitCall | None:
+def by_many(plan: FlushPlan, lane: Lane) -> CommitCall | None:
     """The call of `commit.lua`."""
-    return compile_plan(plan, PLACES, receipt, frozenset())
+    return compile_plan(plan, PLACES, lane, frozenset())
 
 
 def record(number: int, version: bytes) -> dict[bytes, bytes]:
@@ -63,7 +63,7 @@ def change(number: int) -> EntityWrite:
 def packed(compile_: Compile, writes: Sequence[EntityWrite], number: int) -> bytes:
     """What is sent."""
     plan, _ = make_plan(tuple(writes))
-    called: Any = compile_(plan, Receipt(b"{shop}#lane/a", number, f"a.{number}.0.token"))
+    called: Any = compile_(plan, Lane("a", b"{shop}#lane/a", number, f"a.{number}.0.token"))
     return hiredis.pack_command(called.command.words)
 
 

@@ -44,17 +44,15 @@ def packed(batch: Batch, *, in_full: bool) -> Iterable[bytes]:
     if len(commands) != 1:
         return _slices(commands)
     words = commands[0].words
-    return _parts(words) if len(words) > MANY_WORDS else (_pack(words),)
+    if len(words) > MANY_WORDS:
+        return _parts(words)
+    return (hiredis.pack_command(words),)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 def _slices(commands: tuple[Command, ...]) -> Iterator[bytes]:
     for start in range(0, len(commands), SLICE):
         part = commands[start : start + SLICE]
-        yield b"".join([_pack(command.words) for command in part])
-
-
-def _pack(words: tuple[Argument, ...]) -> bytes:
-    return hiredis.pack_command(words)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        yield b"".join([hiredis.pack_command(command.words) for command in part])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 MANY_WORDS = 2_000
@@ -82,7 +80,8 @@ def _part(words: tuple[Argument, ...]) -> bytes:
         lines[1::2] = cast("tuple[bytes, ...]", words)
         return b"\r\n".join(lines)
     except (TypeError, IndexError):  # an integer or a text is among them, or a long word
-        return _pack(words).partition(b"\r\n")[2]
+        said: bytes = hiredis.pack_command(words)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        return said.partition(b"\r\n")[2]
 
 
 def unknown_script(batch: Batch, replies: list[Any]) -> bool:
@@ -91,15 +90,18 @@ def unknown_script(batch: Batch, replies: list[Any]) -> bool:
     return forgotten and batch.commands[0].script is not None
 
 
-REPLIES = frozenset({bytes, int, list, dict, type(None)})
+_REPLIES = frozenset({bytes, int, list, dict, type(None)})
 """The types of replies that are no errors."""
+
+
+def sound(replies: list[Any]) -> bool:
+    """Whether no error is among the replies."""
+    return _REPLIES.issuperset(map(type, replies))
 
 
 def accepted(replies: list[Any]) -> list[Reply]:
     """The replies, or the first error among them, as ours."""
-    if REPLIES.issuperset(map(type, replies)):
-        return replies
-    for reply in replies:
+    for reply in () if sound(replies) else replies:
         if isinstance(reply, Exception):
             raise failure(reply, sent=True) from reply
     return replies

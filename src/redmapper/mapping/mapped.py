@@ -162,6 +162,11 @@ class MappedClass:
         return tuple(each for each in self.indexes.values() if isinstance(each.index, Unique))
 
     @cached_property
+    def unique_fields(self) -> frozenset[bytes]:
+        """Every stored field that has a say in one of them."""
+        return frozenset().union(*(index.stored for index in self.uniques))
+
+    @cached_property
     def derives(self) -> bool:
         """Whether more is stored than the attributes, or must be looked at before it is."""
         return bool(self.computed or self.normed or self.unsure)

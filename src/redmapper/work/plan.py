@@ -182,6 +182,8 @@ def plan_of_one(
     write: EntityWrite, sequences: tuple[tuple[MappedClass, int], ...] = ()
 ) -> FlushPlan:
     """What `make_plan` makes of one write, which nobody else can contradict."""
+    if write.base and write.record and write.mapped.unique_fields.isdisjoint(write.changes):
+        return FlushPlan((write,), (), (), sequences)
     given_up, wanted = _unique_changes((write,))
     return FlushPlan((write,), tuple(wanted), tuple(given_up.values()), sequences)
 

@@ -22,8 +22,6 @@ import redis
 from redis import exceptions as theirs
 from redis._parsers import hiredis as theirs_parser
 
-from redmapper.faces.exchange import REPLIES
-
 Plain: TypeAlias = "tuple[socket.socket, hiredis.Reader]"
 
 _NOT_ENOUGH = getattr(theirs_parser, "NOT_ENOUGH_DATA", None)
@@ -108,20 +106,19 @@ def send(sock: socket.socket, parts: Iterable[bytes]) -> None:
 
 
 def receive(plain: Plain, wanted: int) -> list[Any]:
-    """So many replies, error replies as values; redis-py's errors where the link does not last."""
+    """So many replies, error replies as values; redis-py's errors where the link fails."""
     sock, reader = plain
+    if wanted == 1:
+        while (reply := reader.gets(False)) is _NOT_ENOUGH:  # noqa: FBT003 - as below
+            reader.feed(_come(sock))
+        return [reply]
     whole = partial(reader.gets, False)  # noqa: FBT003 - bytes, whatever the client decodes
     replies: list[Any] = []
     while True:
         replies += islice(iter(whole, _NOT_ENOUGH), wanted - len(replies))
         if len(replies) == wanted:
-            break
+            return replies
         reader.feed(_come(sock))
-    if not REPLIES.issuperset(map(type, replies)):
-        for reply in replies:
-            if isinstance(reply, theirs.ConnectionError):
-                raise reply
-    return replies
 
 
 def _come(sock: socket.socket) -> bytes:

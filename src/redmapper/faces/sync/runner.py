@@ -18,6 +18,7 @@ from redmapper.faces.exchange import (
     accepted,
     failure,
     packed,
+    sound,
     unknown_script,
 )
 from redmapper.faces.observe import Observer
@@ -105,20 +106,28 @@ class ServerRunner:
             self.observer.report(batch, time.perf_counter() - begin)
 
     def _patiently(self, batch: Batch) -> list[Reply]:
-        begin, sent = time.perf_counter(), False
-        for pause in (*PAUSES, None):
+        begin = time.perf_counter()
+        try:
+            return self._exchange(batch)
+        except ConnectionLost as lost:
+            return self._again(batch, lost, begin)
+
+    def _again(self, batch: Batch, lost: ConnectionLost, begin: float) -> list[Reply]:
+        """Carry what may have been carried, over other links, as long as there is patience."""
+        for pause in PAUSES:
+            if time.perf_counter() - begin > PATIENCE:
+                break
+            time.sleep(pause)
             try:
                 return self._exchange(batch)
             except ConnectionLost as error:
-                sent = error.sent = sent or error.sent
-                if pause is None or time.perf_counter() - begin > PATIENCE:
-                    raise
-                time.sleep(pause)
+                error.sent = error.sent or lost.sent
+                lost = error
             except StoreError as error:
-                if sent and batch.receipted:
+                if lost.sent and batch.receipted:
                     raise unresolved(error) from error
                 raise
-        raise AssertionError  # the loop ends with a return or a raise
+        raise lost
 
     def _exchange(self, batch: Batch) -> list[Reply]:
         """One round trip, or two when the server has forgotten a script."""
@@ -126,8 +135,12 @@ class ServerRunner:
         link = self.links.take()
         try:
             replies = _ask(link, parts, len(batch.commands))
-            if unknown_script(batch, replies):
+            fine = sound(replies)
+            if not fine and unknown_script(batch, replies):
                 replies = _ask(link, packed(batch, in_full=True), len(batch.commands))
+                fine = sound(replies)
+            if not fine:
+                _require_lasting(replies)
         except BaseException as error:
             # Replies may be under way that the next to use this link would take for its own.
             self.links.drop(link)
@@ -135,7 +148,7 @@ class ServerRunner:
                 raise failure(error, sent=True) from error
             raise
         self.links.give_back(link)
-        return accepted(replies)
+        return replies if fine else accepted(replies)
 
     def close(self) -> None:
         """Close the links, unless they are the user's."""
@@ -148,6 +161,13 @@ def _ask(link: Any, parts: Iterable[bytes], wanted: int) -> list[Any]:  # noqa: 
         return link.ask(parts, wanted)
     link.send_packed_command(parts)
     return [_next_reply(link) for _ in range(wanted)]
+
+
+def _require_lasting(replies: Iterable[Any]) -> None:
+    """Raise the error of a server that has said, among its replies, that it does not serve."""
+    for reply in replies:
+        if isinstance(reply, redis.ConnectionError):
+            raise reply
 
 
 def _next_reply(link: Any) -> Any:  # noqa: ANN401

@@ -10,7 +10,7 @@ from redmapper.mapping.mapped import MappedClass
 from redmapper.strategies.lua.entries import Places, SetEntries
 from redmapper.strategies.lua.foreign import Types, foreign_types
 from redmapper.strategies.lua.layout import cut, cut_check, joined
-from redmapper.strategies.lua.receipts import Receipt
+from redmapper.strategies.lua.receipts import Lane
 from redmapper.wire import Argument, Command, Reply, Script
 from redmapper.work.plan import (
     Absent,
@@ -55,11 +55,11 @@ _RECEIPT = len(("number", "unit id"))
 
 
 def commit_command(
-    script: Script, receipt: Receipt, keys: Iterable[bytes], arguments: Iterable[Argument]
+    script: Script, lane: Lane, keys: Iterable[bytes], arguments: Iterable[Argument]
 ) -> Command:
     """The command of a call; both scripts begin with the receipt."""
-    named = (receipt.key, *keys)
-    words = ("EVALSHA", script.sha, len(named), *named, receipt.number, receipt.unit_id, *arguments)
+    named = (lane.key, *keys)
+    words = ("EVALSHA", script.sha, len(named), *named, lane.number, lane.unit_id, *arguments)
     return Command(words, len(named), script)
 
 

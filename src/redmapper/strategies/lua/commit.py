@@ -22,14 +22,14 @@ from typing import TypeVar
 import attrs
 
 from redmapper.mapping.mapped import MappedClass, MappedIndex
-from redmapper.mapping.standing import Entries
 from redmapper.strategies.lua.calls import CommitCall, commit_command
 from redmapper.strategies.lua.entries import Places
 from redmapper.strategies.lua.groups import Group, groups_of
 from redmapper.strategies.lua.layout import cut_check, is_constant
 from redmapper.strategies.lua.packing import packed
-from redmapper.strategies.lua.receipts import LANE_MINUTES, Receipt
+from redmapper.strategies.lua.receipts import LANE_MINUTES, Lane
 from redmapper.strategies.lua.scripts import COMMIT
+from redmapper.strategies.lua.standings import Entries
 from redmapper.wire import Argument
 from redmapper.work.plan import (
     Absent,
@@ -115,7 +115,7 @@ class Compiled:
 
 
 def compile_plan(
-    plan: FlushPlan, places: Places, receipt: Receipt, new: frozenset[MappedClass]
+    plan: FlushPlan, places: Places, lane: Lane, new: frozenset[MappedClass]
 ) -> CommitCall:
     """The call of `commit.lua` for a plan, section by section.
 
@@ -123,7 +123,7 @@ def compile_plan(
     """
     groups = groups_of(plan.writes, places)
     keyspace = places.keyspace
-    compiled = Compiled(plan, places, groups, [receipt.key, keyspace.schema, keyspace.nothing])
+    compiled = Compiled(plan, places, groups, [lane.key, keyspace.schema, keyspace.nothing])
     compiled.integers.append(LANE_MINUTES)
     _say_schema(compiled, new)
     _say_checks(compiled)
@@ -136,7 +136,7 @@ def compile_plan(
     _say_commands(compiled, new)
     said = (packed(compiled.integers), *compiled.words)
     return CommitCall(
-        command=commit_command(COMMIT, receipt, compiled.keys[1:], said),
+        command=commit_command(COMMIT, lane, compiled.keys[1:], said),
         plan=plan,
         mappers=compiled.mappers,
         checked=compiled.checked,
@@ -331,11 +331,11 @@ def _changed_members(
 
 def _say_sorted(compiled: Compiled) -> None:
     integers, words = compiled.integers, compiled.words
-    integers.append(sum([len(group.affected.zsets) for group in compiled.groups]))
+    integers.append(sum([len(group.affected.sorted) for group in compiled.groups]))
     for group in compiled.groups:
-        for at, zset in enumerate(group.affected.zsets):
+        for at, entries in enumerate(group.affected.sorted):
             come, go = _moves_of(group, at)
-            integers += (compiled.at(zset, "zset"), len(come), len(go))
+            integers += (compiled.at(entries.key, "zset"), len(come), len(go))
             words += come
             words += go
 

@@ -1,8 +1,8 @@
 """Where the entries of a mapper's indexes stand in Redis: a table line each kind.
 
 What they are is told for all indexes that a write concerns at once, by generated functions (see
-`mapping.standing`). The entries of a `Unique` are its owners: claims of the plan, which the commit
-checks; only their key is known here.
+`moves` and `standings`). The entries of a `Unique` are its owners: claims of the plan, which the
+commit checks; only their key is known here.
 """
 
 from __future__ import annotations
@@ -16,19 +16,14 @@ import attrs
 from redmapper.mapping.columns import Record
 from redmapper.mapping.entries import EntryValues, key_tail, key_tails
 from redmapper.mapping.indexes import Index, Lookup, Ordered, Unique
+from redmapper.mapping.inline import Terms
 from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
 from redmapper.mapping.ordering import descending
-from redmapper.mapping.standing import (
-    Standing,
-    Standings,
-    Terms,
-    Wanted,
-    generate_standing,
-    generate_standings,
-)
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.layout import cuttable
+from redmapper.strategies.lua.moves import Held, Moves, generate_moves
 from redmapper.strategies.lua.receipts import LANE_MINUTES
+from redmapper.strategies.lua.standings import Standings, generate_standings
 from redmapper.wire import Argument
 
 
@@ -64,43 +59,36 @@ Entries: TypeAlias = "SortedEntries | SetEntries"
 class Affected:
     """The entries that a write concerns, by the structure that holds them.
 
-    `long` are the fields it writes that may stand in pieces. `standing` tells of a record the sets
-    it stands in, which the `heads` begin, and its members of the sorted sets, the `zsets`;
-    `standings` tells it of many.
+    `long` are the fields it writes that may stand in pieces. `moves` says what one write moves in
+    them, `standings` where many entities stand; `moves` is None where no index is touched.
     """
 
     sorted: tuple[SortedEntries, ...]
     sets: tuple[SetEntries, ...]
     long: tuple[bytes, ...]
-    standing: Standing
-    heads: tuple[bytes, ...]
-    zsets: tuple[bytes, ...]
-    wanted: Wanted
+    moves: Moves | None
+    held: Held
 
     @cached_property
     def standings(self) -> Standings:
         """Made when it is first asked for: most combinations of changed fields come alone."""
-        return generate_standings(self.wanted)
+        return generate_standings(self.held)
 
 
 def _affected(indexes: Sequence[tuple[Terms, Entries]], long: Iterable[bytes]) -> Affected:
     zsets = [(terms, each) for terms, each in indexes if isinstance(each, SortedEntries)]
     sets = [(terms, each) for terms, each in indexes if isinstance(each, SetEntries)]
-    single = [(terms, each) for terms, each in sets if each.one]
-    several = [each for _, each in sets if not each.one]
-    wanted = Wanted(
-        sets=[terms for terms, _ in single],
-        several=[each.values for each in several],
-        sorted=[terms for terms, _ in zsets],
+    held = Held(
+        sets=[(each.head, terms) for terms, each in sets if each.one],
+        several=[(each.head, each.values) for _, each in sets if not each.one],
+        sorted=[(each.key, terms) for terms, each in zsets],
     )
     return Affected(
         sorted=tuple(each for _, each in zsets),
         sets=tuple(each for _, each in sets),
         long=tuple(long),
-        standing=generate_standing(wanted),
-        heads=tuple(each.head for each in (*(each for _, each in single), *several)),
-        zsets=tuple(each.key for _, each in zsets),
-        wanted=wanted,
+        moves=generate_moves(held) if indexes else None,
+        held=held,
     )
 
 

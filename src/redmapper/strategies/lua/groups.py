@@ -14,9 +14,9 @@ import attrs
 from redmapper.mapping.columns import Record
 from redmapper.mapping.mapped import MappedClass
 from redmapper.mapping.records import FieldChanges
-from redmapper.mapping.standing import Entries
 from redmapper.strategies.lua.entries import Affected, MapperPlaces, Places
 from redmapper.strategies.lua.layout import PIECE, cut, cut_column, pieces
+from redmapper.strategies.lua.standings import Entries
 from redmapper.work.plan import Check, EntityWrite
 
 
@@ -53,7 +53,7 @@ class Group:
     go: Entries | None = None
 
     def __attrs_post_init__(self) -> None:
-        if not self.affected.heads and not self.affected.zsets:
+        if self.affected.moves is None:
             return
         tails = self.places.tails([write.key for write in self.writes])
         if self.shape.names is not None:
@@ -62,8 +62,7 @@ class Group:
             self.go = self._entries([write.base for write in self.writes], tails)
 
     def _entries(self, records: list[Record | None], tails: list[bytes]) -> Entries:
-        affected = self.affected
-        return affected.standings(cast("list[Record]", records), tails, affected.heads)
+        return self.affected.standings(cast("list[Record]", records), tails)
 
 
 class Alike(NamedTuple):

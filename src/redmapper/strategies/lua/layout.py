@@ -14,8 +14,8 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
-from itertools import takewhile
-from typing import NamedTuple
+from itertools import compress, repeat, takewhile
+from typing import NamedTuple, cast
 
 from redmapper.mapping.columns import Record
 from redmapper.mapping.construction import ByPosition
@@ -36,12 +36,19 @@ def _following(name: bytes) -> tuple[bytes, ...]:
 def _put(fields: FieldChanges, name: bytes, value: bytes) -> None:
     """Put a value in pieces."""
     fields[name] = value[:PIECE]
-    start, size = PIECE, len(value)
-    for following in _following(name):
-        if start >= size:
-            break
+    starts = range(PIECE, len(value), PIECE)
+    for following, start in zip(_following(name), starts):  # noqa: B905 - as many as there are
         fields[following] = value[start : start + PIECE]
-        start += PIECE
+
+
+_ABSENT = repeat(b"")
+
+
+def _longer(names: Iterable[bytes], record: Record) -> Iterator[bytes]:
+    """Of these fields those that are longer than a piece: few, and so not looked for one by one."""
+    names = tuple(names)
+    sizes = map(len, map(record.get, names, _ABSENT))
+    return compress(names, map(PIECE.__lt__, sizes))
 
 
 def cut(
@@ -53,13 +60,13 @@ def cut(
     """
     fields, names = changes, changes if long is None else long
     if base is not None:
-        for name in names:
-            before = len(base.get(name, b""))
-            if PIECE < before <= MOST:
+        for name in _longer(names, base):
+            before = len(base[name])
+            if before <= MOST:
                 fields = {**fields, **dict.fromkeys(_following(name)[: (before - 1) // PIECE])}
-    for name in names:
-        value = changes.get(name)
-        if value and PIECE < len(value) <= MOST:
+    for name in _longer(names, _present(changes)):
+        value = changes[name]
+        if value and len(value) <= MOST:
             if fields is changes:
                 fields = changes.copy()
             _put(fields, name, value)
@@ -96,6 +103,13 @@ def cut_column(
             yield each, [column[0][start:end]] * len(column)
         else:
             yield each, [value[start:end] for value in column]
+
+
+def _present(changes: FieldChanges) -> Record:
+    """The fields that do not go."""
+    if None in changes.values():
+        return {name: value for name, value in changes.items() if value is not None}
+    return cast("Record", changes)
 
 
 def cut_check(

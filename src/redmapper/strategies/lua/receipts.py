@@ -28,23 +28,17 @@ LANE_MINUTES = 60
 
 @attrs.define
 class Lane:
-    """A lane that one commit at a time goes through, and its key.
+    """A lane that one commit at a time goes through, and what that commit leaves there.
 
-    `written` once it holds a receipt.
+    What a commit looks at first and leaves last, its *receipt*, is the `number` and the `unit_id`,
+    under the `key`. `written` once there is one.
     """
 
     name: str
     key: bytes = b""
     number: int = 0
+    unit_id: str = ""
     written: bool = False
-
-
-class Receipt(NamedTuple):
-    """What a commit looks at first and leaves last: the key of its lane, its number and unit id."""
-
-    key: bytes
-    number: int
-    unit_id: str
 
 
 class UnitId(NamedTuple):
@@ -83,16 +77,17 @@ class Lanes:
     free: deque[Lane] = attrs.field(factory=deque)
     process: int = attrs.field(factory=forks.this)
 
-    def take(self) -> tuple[Lane, str]:
-        """A lane that no commit is in, and the id of a unit about to go through it, as text."""
+    def take(self) -> Lane:
+        """A lane that no commit is in, with the number and the unit id of one about to be."""
         if self.process != forks.process:
             self._leave_parents_lanes()
         try:
             lane = self.free.pop()
         except IndexError:
             lane = Lane(self.place + letters(self.random(9)))
-        lane.number += 1
-        return lane, f"{lane.name}.{lane.number}.{int(self.clock())}.{self.tokens.next()}"
+        lane.number = number = lane.number + 1
+        lane.unit_id = f"{lane.name}.{number}.{int(self.clock())}.{self.tokens.next()}"
+        return lane
 
     def give_back(self, lane: Lane) -> None:
         """After a known outcome. A lane whose commit's outcome is unknown stays out: parked."""

@@ -27,7 +27,6 @@ from redmapper.strategies.lua.receipts import (
     LANE_MINUTES,
     Lane,
     Lanes,
-    Receipt,
     UnitId,
     place_digest,
 )
@@ -149,18 +148,16 @@ class BoundLua:
     def commit(self, plan: FlushPlan) -> Flow[tuple[Refusal, ...]]:
         """One call of a script; a second one where the partition has forgotten its schema."""
         while True:
-            lane, unit_id = self.lanes.take()
-            lane.key = lane.key or self.keyspace.lane(lane.name)
-            called = self._compile(plan, Receipt(lane.key, lane.number, unit_id))
-            if len(called.command.words) > MOST_WORDS:
-                self.lanes.give_back(lane)
-                raise _too_large(called)
+            lane = self.lanes.take()
+            if not lane.key:
+                lane.key = self.keyspace.lane(lane.name)
+            called = self._compile(plan, lane)
             home, hidden = self.places.keyspace.schema, partial(secrets, plan, self.places)
             batch = Batch("commit", home, (called.command,), hidden, receipted=True)
             try:
                 (reply,) = yield batch
             except StoreError as error:
-                yield from self._not_carried(error, lane, unit_id, called, batch)
+                yield from self._not_carried(error, lane, called, batch)
                 raise
             if reply[0] == b"applied":
                 self.known.update(called.mappers)
@@ -168,27 +165,34 @@ class BoundLua:
                 self.lanes.give_back(lane)
                 return ()
             if reply[0] == b"superseded":
-                message = f"commit {unit_id} was given up by store.outcome(); nothing was written"
+                message = (
+                    f"commit {lane.unit_id} was given up by store.outcome(); nothing was written"
+                )
                 raise StoreError(message)
             self.lanes.give_back(lane)
             if reply[1][0] != b"unknown schema":
                 return self._refusals(called, reply[1:])
             self.known.clear()
 
-    def _compile(self, plan: FlushPlan, receipt: Receipt) -> CommitCall:
+    def _compile(self, plan: FlushPlan, lane: Lane) -> CommitCall:
         writes = plan.writes
         if len(writes) == 1 and writes[0].mapped in self.known:
-            one = compile_one(plan, self.places, receipt)
+            one = compile_one(plan, self.places, lane)
             if one is not None:
                 return one
         new = frozenset([write.mapped for write in writes]) - self.known
-        return compile_plan(plan, self.places, receipt, new)
+        called = compile_plan(plan, self.places, lane, new)
+        if len(called.command.words) > MOST_WORDS:
+            self.lanes.give_back(lane)
+            raise _too_large(called)
+        return called
 
     def _not_carried(
-        self, error: StoreError, lane: Lane, unit_id: str, called: CommitCall, batch: Batch
+        self, error: StoreError, lane: Lane, called: CommitCall, batch: Batch
     ) -> Flow[None]:
         """Where no outcome was learned, the lane stays parked for `outcome`."""
         if isinstance(error, ConnectionLost) and error.sent:
+            unit_id = lane.unit_id
             message = (
                 f"the link was lost while commit {unit_id} was under way ({error}); "
                 f"ask store.outcome({unit_id!r}) whether it was applied"

@@ -13,7 +13,7 @@ from redmapper.strategies.lua.commit import compile_plan
 from redmapper.strategies.lua.commit_one import compile_one
 from redmapper.strategies.lua.entries import Places
 from redmapper.strategies.lua.keys import Keyspace
-from redmapper.strategies.lua.receipts import Receipt
+from redmapper.strategies.lua.receipts import Lane
 from redmapper.work.plan import Absent, AtFields, AtVersion, EntityWrite, Refusal, make_plan
 
 
@@ -63,7 +63,7 @@ MAPPED = {
 }
 PLACES = Places(Keyspace(b"{s}"))
 LANE = b"{s}#lane/L"
-RECEIPT = Receipt(LANE, 1, "unit")
+THROUGH = Lane("L", LANE, 1, "unit")
 
 
 def record(key: int, version: bytes, mapper: str = "User", **attributes: Any) -> Record:
@@ -86,12 +86,12 @@ def write(
 
 def many(*writes: EntityWrite) -> CommitCall:
     """The call of `commit.lua`."""
-    return compile_plan(make_plan(writes)[0], PLACES, RECEIPT, frozenset())
+    return compile_plan(make_plan(writes)[0], PLACES, THROUGH, frozenset())
 
 
 def one(write: EntityWrite) -> CommitCall:
     """That of `commit_one.lua`."""
-    call = compile_one(make_plan((write,))[0], PLACES, RECEIPT)
+    call = compile_one(make_plan((write,))[0], PLACES, THROUGH)
     assert call is not None
     return call
 

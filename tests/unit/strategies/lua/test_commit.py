@@ -15,7 +15,7 @@ from redmapper.strategies.lua.calls import CommitCall
 from redmapper.strategies.lua.commit import compile_plan
 from redmapper.strategies.lua.entries import Places
 from redmapper.strategies.lua.keys import Keyspace
-from redmapper.strategies.lua.receipts import Receipt
+from redmapper.strategies.lua.receipts import Lane
 from redmapper.strategies.lua.scripts import COMMIT
 from redmapper.work.plan import (
     Absent,
@@ -80,7 +80,7 @@ def write(
     )
 
 
-RECEIPT = Receipt(b"{s}#lane/L", 1, "unit")
+THROUGH = Lane("L", b"{s}#lane/L", 1, "unit")
 
 
 def compiled(
@@ -88,7 +88,7 @@ def compiled(
 ) -> CommitCall:
     """The call for these writes."""
     made, _ = make_plan(writes, **plan)
-    return compile_plan(made, Places(Keyspace(b"{s}")), RECEIPT, new)
+    return compile_plan(made, Places(Keyspace(b"{s}")), THROUGH, new)
 
 
 NONE, FIVE = b"\0\0\1", b"\x81\x05\0\1"
@@ -442,7 +442,7 @@ def test_the_same_values_in_another_order_change_nothing(sections: Read):
 
 def test_a_plan_of_nothing_is_an_empty_call(sections: Read):
     """Every section is there."""
-    call = compile_plan(FlushPlan(()), Places(Keyspace(b"{s}")), RECEIPT, frozenset())
+    call = compile_plan(FlushPlan(()), Places(Keyspace(b"{s}")), THROUGH, frozenset())
     assert [0, 4] == sections(call).absent
     checks, writes = [60, 0, 0, 4, 0, 4, 0, 0, 0, 0], [0, 0, 4, 0, 0, 0, 0]
     assert checks + writes == list(call.arguments[0][3:])

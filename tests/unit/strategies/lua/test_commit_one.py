@@ -15,7 +15,7 @@ from redmapper.strategies.lua.commit import compile_plan
 from redmapper.strategies.lua.commit_one import MOST, compile_one
 from redmapper.strategies.lua.entries import Places
 from redmapper.strategies.lua.keys import Keyspace
-from redmapper.strategies.lua.receipts import Receipt
+from redmapper.strategies.lua.receipts import Lane
 from redmapper.strategies.lua.scripts import COMMIT_ONE
 from redmapper.work.plan import (
     Absent,
@@ -55,7 +55,7 @@ class Users(Mapper[User]):
 MAPPED = MapperRegistry(Users).mapped(User)
 PLACES = Places(Keyspace(b"{s}"))
 LANE = b"{s}#lane/L"
-RECEIPT = Receipt(LANE, 1, "unit")
+THROUGH = Lane("L", LANE, 1, "unit")
 Read = Callable[[CommitCall], Any]
 
 
@@ -78,7 +78,7 @@ def plan_of(update: EntityWrite, *sequences: int) -> FlushPlan:
 
 def compiled(update: EntityWrite, *sequences: int) -> CommitCall:
     """The call for one write."""
-    call = compile_one(plan_of(update, *sequences), PLACES, RECEIPT)
+    call = compile_one(plan_of(update, *sequences), PLACES, THROUGH)
     assert call is not None
     return call
 
@@ -251,7 +251,7 @@ def test_every_key_has_a_type():
 )
 def test_a_plan_of_one(writes: tuple[EntityWrite, ...], expected: bool):  # noqa: FBT001 - a case
     """Checked by its version, or by its absence."""
-    assert expected == (compile_one(make_plan(writes)[0], PLACES, RECEIPT) is not None)
+    assert expected == (compile_one(make_plan(writes)[0], PLACES, THROUGH) is not None)
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def test_a_plan_of_one(writes: tuple[EntityWrite, ...], expected: bool):  # noqa
 def test_too_many_entries_are_for_the_other_script(tags: int, turn: int, expected: bool):  # noqa: FBT001 - a case
     """Each count is a byte."""
     before, after = ({}, {"tags": [f"{number}" for number in range(tags)]})[::turn]
-    call = compile_one(plan_of(write(before, after)), PLACES, RECEIPT)
+    call = compile_one(plan_of(write(before, after)), PLACES, THROUGH)
     assert expected == (call is not None)
 
 
@@ -272,12 +272,12 @@ def test_too_many_fields_that_go_are_for_the_other_script(count: int, expected: 
     assert update.base is not None
     base = update.base | {b"f%d" % number: b"" for number in range(count)}
     update = EntityWrite.of(MAPPED, b"7", update.check, base, update.record)
-    assert expected == (compile_one(plan_of(update), PLACES, RECEIPT) is not None)
+    assert expected == (compile_one(plan_of(update), PLACES, THROUGH) is not None)
 
 
 def test_a_record_without_a_version_is_not_taken_for_an_absent_one():
     """Nothing in place of the version says that the record must be absent."""
-    call = compile_one(plan_of(write({}, {"age": 1}, AtVersion(b""))), PLACES, RECEIPT)
+    call = compile_one(plan_of(write({}, {"age": 1}, AtVersion(b""))), PLACES, THROUGH)
     assert call is None or b"" != call.arguments[4]
 
 
@@ -369,9 +369,9 @@ def test_both_scripts_are_told_the_same(
     if before is None and after is None:
         return
     plan = plan_of(write(before, after), *([7] if numbered else []))
-    one = compile_one(plan, PLACES, RECEIPT)
+    one = compile_one(plan, PLACES, THROUGH)
     assert one is not None
-    many = compile_plan(plan, PLACES, RECEIPT, frozenset())
+    many = compile_plan(plan, PLACES, THROUGH, frozenset())
     assert by_many(many, sections) == by_one(one)
     types = many.types()
     assert one.types() == {key: types[key] for key in one.types()}

@@ -169,25 +169,6 @@ def test_the_tails_of_many_keys_are_those_of_each(key: int):
     assert [HERE.tail(encoded), HERE.tail(b"1")] == HERE.tails([encoded, b"1"])
 
 
-# --- all of them -----------------------------------------------------------------------------
-
-
-def test_the_entries_of_many_are_those_of_each():
-    """A column for each index; a value is as its norm makes it, an element counts once."""
-    records = [record(1, city="Bern", tags=["a", "b", "a"]), record(2, city="BERN", age=5)]
-    tails = HERE.tails([b"1", b"2"])
-    here = HERE.all
-    found = here.standings(records, tails, here.heads)
-    for at, (each, tail) in enumerate(zip(records, tails, strict=True)):
-        sets = [column[at] for column in found.sets]
-        sets += [key for column in found.several for key in column[at]]
-        members = [column[at] for column in found.members]
-        assert here.standing(each, tail, here.heads) == (sets, members)
-    assert [[b"{shop}:User/by_city/bern\0\1"] * 2] == found.sets
-    tags = [b"{shop}:User/by_tag/" + value + b"\0\1" for value in (b"a", b"b")]
-    assert [[tags, []]] == found.several
-
-
 # --- which a change concerns -----------------------------------------------------------------
 
 

@@ -21,37 +21,38 @@ def lanes() -> Lanes:
 
 def test_a_lane_is_made_when_none_is_free(lanes: Lanes):
     """Commits in flight never share one."""
-    first, _ = lanes.take()
-    second, _ = lanes.take()
+    first, second = lanes.take(), lanes.take()
     assert first.name != second.name
 
 
 def test_a_lane_names_its_partition(lanes: Lanes):
     """So a store can tell the commits of another one from its own."""
-    assert lanes.take()[0].name.startswith("here")
+    assert lanes.take().name.startswith("here")
     assert place_digest(b"{shop}") != place_digest(b"{shop:part}")
 
 
 def test_a_lane_is_used_again(lanes: Lanes):
     """With the next number; so receipts take memory for commits in flight only."""
-    lane, first = lanes.take()
+    lane = lanes.take()
+    first = lane.unit_id
     lanes.give_back(lane)
-    again, second = lanes.take()
+    again = lanes.take()
+    second = again.unit_id
     assert lane is again
     assert (1, 2) == (UnitId.parse(first).number, UnitId.parse(second).number)
 
 
 def test_a_unit_id_says_where_its_receipt_stands(lanes: Lanes):
     """The lane, the number and the second; and a token that nobody else has."""
-    lane, text = lanes.take()
-    unit = UnitId.parse(text)
+    lane = lanes.take()
+    unit = UnitId.parse(lane.unit_id)
     assert (lane.name, 1, 1_700_000_000) == (unit.lane, unit.number, unit.second)
-    assert unit.token != UnitId.parse(lanes.take()[1]).token
+    assert unit.token != UnitId.parse(lanes.take().unit_id).token
 
 
 def test_a_unit_id_is_text(lanes: Lanes):
     """That any process can read."""
-    _, text = lanes.take()
+    text = lanes.take().unit_id
     unit = UnitId.parse(text)
     assert text == f"{unit.lane}.{unit.number}.{unit.second}.{unit.token}"
 
@@ -65,14 +66,13 @@ def test_other_text_is_no_unit_id(text: str):
 
 def test_a_parked_lane_is_not_used_again(lanes: Lanes):
     """One that was not given back: its commit's outcome is not known."""
-    parked, _ = lanes.take()
-    taken, _ = lanes.take()
+    parked, taken = lanes.take(), lanes.take()
     assert parked is not taken
 
 
 def test_draining_names_the_free_lanes_with_a_receipt(lanes: Lanes):
     """Those that hold none have nothing to remove; parked ones keep theirs."""
-    (first, _), (second, _), _ = lanes.take(), lanes.take(), lanes.take()
+    first, second, _ = lanes.take(), lanes.take(), lanes.take()
     first.written = True
     lanes.give_back(first)
     lanes.give_back(second)
@@ -82,17 +82,17 @@ def test_draining_names_the_free_lanes_with_a_receipt(lanes: Lanes):
 
 def test_a_forked_child_has_lanes_of_its_own(lanes: Lanes):
     """Two processes in one lane would undo its guarantee."""
-    mine, _ = lanes.take()
+    mine = lanes.take()
     lanes.give_back(mine)
     lanes.process += 1
-    child, _ = lanes.take()
+    child = lanes.take()
     assert mine.name != child.name
     assert [] == lanes.drain()
 
 
 def test_a_lane_of_the_parent_is_not_given_back_to_the_child(lanes: Lanes):
     """It was taken before the fork."""
-    mine, _ = lanes.take()
+    mine = lanes.take()
     lanes.process += 1
     lanes.give_back(mine)
     assert not lanes.free

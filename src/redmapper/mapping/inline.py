@@ -1,0 +1,78 @@
+"""The values of an index spelled out as source, for functions that are generated for several.
+
+What `entries` does by a call for each index and field is here one line a field, with the commonest
+kinds inline, and one expression an index. Each field's value has a name: `old_age`, say, where the
+values of the record `base` are told as `old`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeAlias
+
+from redmapper.mapping.columns import Column
+from redmapper.mapping.entries import AS_STORED
+from redmapper.mapping.ordering import END, SMALL, descending
+
+Terms: TypeAlias = Sequence[tuple[Column, bool]]
+"""The columns of an index, and whether they descend.
+
+It has exactly one value of each entity, a None being one; without columns it is empty.
+"""
+
+
+def names_of(columns: Iterable[Column]) -> dict[str, Any]:
+    """What the lines of these columns call."""
+    names: dict[str, Any] = {"END": END, "SMALL": SMALL, "descending": descending}
+    for column in columns:
+        scalar = column.kind.scalar
+        if scalar is None:
+            message = f"{column.name} is not a scalar"  # the registry has refused it before
+            raise TypeError(message)
+        names |= {f"order_{column.name}": scalar.order_stored, f"none_{column.name}": scalar.none}
+    return names
+
+
+def lines_of(columns: Iterable[Column], record: str, told: str) -> Iterator[str]:
+    """The lines that make the values of these columns, in order, of a record."""
+    columns = tuple(columns)
+    if columns:
+        yield f"get = {record}.get"
+    for column in columns:
+        yield f"raw = get({column.stored!r})"
+        if column.norm is not None:
+            yield f"raw = get({column.shadow!r}, raw)"
+        yield f"{told}_{column.name} = {_in_order(column)}"
+
+
+def _in_order(column: Column) -> str:
+    """One field as its kind has it in order, of `raw`."""
+    scalar, order = column.kind.scalar, f"order_{column.name}(raw)"
+    if scalar is not None and scalar.name in AS_STORED:
+        order = f"raw + END if b'\\0' not in raw else {order}"
+    elif scalar is not None and scalar.name == "int":
+        order = f"SMALL.get(raw) or {order}"
+    return f"none_{column.name} if raw is None else {order}"
+
+
+def value_of(terms: Terms, told: str) -> str:
+    """The expression of an index's value."""
+    pairs = [(f"{told}_{column.name}", down) for column, down in terms]
+    return " + ".join(f"descending({value})" if down else value for value, down in pairs)
+
+
+def member_of(terms: Terms, told: str) -> str:
+    """The expression of a member of a sorted set: the value, and the key as `tail`, or `liat`."""
+    tail = "liat" if descends(terms) else "tail"
+    return f"{value_of(terms, told)} + {tail}" if terms else tail
+
+
+def descends(terms: Terms) -> bool:
+    """Whether the key at the end of a member descends: it goes as the last column does."""
+    return bool(terms) and terms[-1][1]
+
+
+def liat_of(indexes: Iterable[Terms]) -> Iterator[str]:
+    """The line that makes the descending tail, where there is an index that ends in it."""
+    if any(map(descends, indexes)):
+        yield "liat = descending(tail)"
