@@ -169,7 +169,8 @@ def test_a_change(store: Store):
             found.age = 91
         return unit.commit
 
-    assert 22 >= each(prepare)
+    prepare(1)()  # what a change of these fields moves is generated once
+    assert 21.3 >= each(prepare)
 
 
 def test_an_insert(store: Store):

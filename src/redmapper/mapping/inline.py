@@ -76,3 +76,8 @@ def liat_of(indexes: Iterable[Terms]) -> Iterator[str]:
     """The line that makes the descending tail, where there is an index that ends in it."""
     if any(map(descends, indexes)):
         yield "liat = descending(tail)"
+
+
+def indented(lines: Iterable[str]) -> Iterator[str]:
+    """The same, one step further in."""
+    return (f"    {line}" for line in lines)

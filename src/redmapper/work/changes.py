@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
@@ -65,7 +65,7 @@ def differences_but_version(base: Record, record: Record) -> FieldChanges:
 _mapped = attrgetter("mapped")
 
 
-def suspects(tracked: Sequence[Tracked]) -> list[Tracked]:
+def suspects(tracked: Collection[Tracked]) -> list[Tracked]:
     """All but those, never pending, whose attributes are the very objects that were loaded.
 
     One alone is told anyhow: to compare it costs no more than to find out.

@@ -96,14 +96,15 @@ def read(end: socket.socket, size: int) -> bytes:
 
 def test_what_fits_is_written(ours: socket.socket, end: socket.socket):
     """Part by part."""
-    send(ours, [b"one ", b"two"])
+    send(ours, b"one ")
+    send(ours, b"two")
     assert b"one two" == read(end, 7)
 
 
 def test_what_does_not_fit_at_once_follows(ours: socket.socket, end: socket.socket):
     """Nothing is lost or sent twice where the buffers of the system are full."""
     parts = [bytes([number]) * 1_000_003 for number in range(5)]
-    writer = threading.Thread(target=send, args=(ours, parts))
+    writer = threading.Thread(target=lambda: [send(ours, part) for part in parts])
     writer.start()
     assert b"".join(parts) == read(end, 5 * 1_000_003)
     writer.join()
@@ -119,7 +120,7 @@ def test_a_full_socket_is_waited_for(ours: socket.socket, end: socket.socket):
         except BlockingIOError:
             break
     ours.settimeout(30 * SECOND)
-    writer = threading.Thread(target=send, args=(ours, [b"after"]))
+    writer = threading.Thread(target=send, args=(ours, b"after"))
     writer.start()
     assert b"after" == read(end, before + 5)[before:]
     writer.join()
@@ -128,7 +129,7 @@ def test_a_full_socket_is_waited_for(ours: socket.socket, end: socket.socket):
 def test_a_socket_without_a_timeout_is_written_to(ours: socket.socket, end: socket.socket):
     """It blocks instead."""
     ours.settimeout(None)
-    send(ours, [b"word"])
+    send(ours, b"word")
     assert b"word" == read(end, 4)
 
 
@@ -136,7 +137,7 @@ def test_an_end_that_is_closed_is_an_error(ours: socket.socket, end: socket.sock
     """Which the runner takes for a lost link."""
     end.close()
     with pytest.raises(OSError, match="pipe"):
-        send(ours, [b"word"])
+        send(ours, b"word")
 
 
 # --- receiving -------------------------------------------------------------------------------

@@ -71,8 +71,10 @@ class PlainLink:
 
     def ask(self, parts: Iterable[bytes], wanted: int) -> list[Any]:
         """Send what is packed, and read so many replies, error replies as values."""
-        send(self.plain[0], parts)
-        return receive(self.plain, wanted)
+        sock, _ = plain = self.plain
+        for part in parts:
+            send(sock, part)
+        return receive(plain, wanted)
 
 
 def direct(connection: Any) -> Any:  # noqa: ANN401 - redis-py's, as long as it is not plain
@@ -90,35 +92,33 @@ def behind(link: Any) -> Any:  # noqa: ANN401 - as above
     return link.theirs if type(link) is PlainLink else link
 
 
-def send(sock: socket.socket, parts: Iterable[bytes]) -> None:
+def send(sock: socket.socket, part: bytes) -> None:
     """Send what is packed: as far as the socket takes it at once, without asking it before.
 
     A socket of Python that has a timeout asks first whether it may write, a system call each time.
     """
-    number = sock.fileno()
-    for part in parts:
-        try:
-            taken = os.write(number, part)
-        except BlockingIOError:
-            taken = 0
-        if taken < len(part):
-            sock.sendall(memoryview(part)[taken:])
+    try:
+        taken = os.write(sock.fileno(), part)
+    except BlockingIOError:
+        taken = 0
+    if taken < len(part):
+        sock.sendall(memoryview(part)[taken:])
 
 
 def receive(plain: Plain, wanted: int) -> list[Any]:
     """So many replies, error replies as values; redis-py's errors where the link fails."""
     sock, reader = plain
-    if wanted == 1:
-        while (reply := reader.gets(False)) is _NOT_ENOUGH:  # noqa: FBT003 - as below
-            reader.feed(_come(sock))
-        return [reply]
-    whole = partial(reader.gets, False)  # noqa: FBT003 - bytes, whatever the client decodes
-    replies: list[Any] = []
-    while True:
-        replies += islice(iter(whole, _NOT_ENOUGH), wanted - len(replies))
-        if len(replies) == wanted:
-            return replies
+    first = reader.gets(False)  # noqa: FBT003 - bytes, whatever the client decodes
+    while first is _NOT_ENOUGH:
         reader.feed(_come(sock))
+        first = reader.gets(False)  # noqa: FBT003
+    replies = [first]
+    while len(replies) < wanted:
+        whole = iter(partial(reader.gets, False), _NOT_ENOUGH)  # noqa: FBT003
+        replies += islice(whole, wanted - len(replies))
+        if len(replies) < wanted:
+            reader.feed(_come(sock))
+    return replies
 
 
 def _come(sock: socket.socket) -> bytes:

@@ -6,11 +6,11 @@ of is one that nobody waits for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import partial
 from itertools import chain
 
-from redmapper.mapping.mapped import MappedIndex
+from redmapper.mapping.records import FieldChanges
 from redmapper.strategies.lua.calls import CommitCall
 from redmapper.strategies.lua.entries import MapperPlaces, Places
 from redmapper.strategies.lua.layout import cut
@@ -43,36 +43,24 @@ def compile_one(plan: FlushPlan, places: Places, lane: Lane) -> CommitCall | Non
     keys = [lane.key, places.keyspace.schema, here.listing, here.records + key]
     words: list[Argument] = []
     owners = _say_owners(here, claims, releases, keys, words) if claims or releases else 0
-    added = removed = moved = gone = 0
-    if affected.moves:
-        tail = here.tail(key)
-        if base is None:
-            added, removed, moved = affected.moves.come(record or {}, tail, keys, words)
-        elif record is None:
-            added, removed, moved = affected.moves.go(base, tail, keys, words)
-        else:
-            added, removed, moved = affected.moves.change(base, record, tail, keys, words)
+    moves = affected.moves
+    added, removed, moved = moves(base, record, here.tail(key), keys, words) if moves else _NO_MOVES
     fields = cut(changes, base, affected.long) if record and affected.long else changes
-    if base and None in fields.values():
-        names = [name for name, value in fields.items() if value is None]
-        words += names
-        gone = len(names)
+    gone = _say_gone(fields, words) if base and None in fields.values() else 0
+    if gone:
         fields = {name: value for name, value in fields.items() if value is not None}
     words += chain.from_iterable(fields.items())  # type: ignore[arg-type]  # pyright: ignore[reportOperatorIssue]
     number: Argument = b""
     if sequences:
         keys.append(here.sequence)
         number = sequences[0][1]
-    try:
-        counts = bytes((owners, added, removed, moved, gone))
-    except ValueError:
-        return None
-    if len(fields) > MOST_FIELDS:
+    counts = (owners, added, removed, moved, gone)
+    if max(counts) > MOST or len(fields) > MOST_FIELDS:
         return None
     command = Command(
         (
-            *("EVALSHA", COMMIT_ONE.sha, len(keys), *keys, lane.number, lane.unit_id),
-            *(*here.named, key, version, number, counts, *words),
+            *("EVALSHA", COMMIT_ONE.sha, len(keys), *keys, lane.number, lane.unit_id, *here.named),
+            *(key, version, number, bytes(counts), *words),
         ),
         len(keys),
         COMMIT_ONE,
@@ -80,29 +68,36 @@ def compile_one(plan: FlushPlan, places: Places, lane: Lane) -> CommitCall | Non
     return CommitCall(command, plan, (mapped,), _CHECKED, claims, partial(_types, keys, counts))
 
 
+_NO_MOVES = (0, 0, 0)
 _CHECKED: dict[type[Check], list[int]] = {Absent: [0], AtVersion: [0]}
 
 
 def _say_owners(
     here: MapperPlaces,
-    claims: Iterable[Claim],
-    releases: Iterable[Release],
+    claims: Sequence[Claim],
+    releases: Sequence[Release],
     keys: list[bytes],
     words: list[Argument],
 ) -> int:
     """Of each `Unique` that changes, the value that gets this owner and the one that loses it."""
-    owners: dict[MappedIndex, list[bytes]] = {}
+    lost = {unique: value for unique, value, _ in releases} if releases else {}
     for unique, value, _, _ in claims:
-        owners[unique] = [value, b""]
-    for unique, value, _ in releases:
-        owners.setdefault(unique, [b"", b""])[1] = value
-    for unique, values in owners.items():
         keys.append(here.uniques[unique])
-        words += values
-    return len(owners)
+        words += (value, lost.pop(unique, b""))
+    for unique, value in lost.items():
+        keys.append(here.uniques[unique])
+        words += (b"", value)
+    return len(claims) + len(lost)
 
 
-def _types(keys: list[bytes], counts: bytes) -> dict[bytes, str]:
+def _say_gone(fields: FieldChanges, words: list[Argument]) -> int:
+    """The names of the fields that go; how many."""
+    gone = [name for name, value in fields.items() if value is None]
+    words += gone
+    return len(gone)
+
+
+def _types(keys: list[bytes], counts: tuple[int, ...]) -> dict[bytes, str]:
     """The type that each key must have."""
     owners, added, removed, zsets, _ = counts
     kinds = ["string", "hash", "zset", "hash", *["hash"] * owners, *["set"] * (added + removed)]

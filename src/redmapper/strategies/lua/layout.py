@@ -15,7 +15,7 @@ import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import compress, repeat, takewhile
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from redmapper.mapping.columns import Record
 from redmapper.mapping.construction import ByPosition
@@ -42,13 +42,8 @@ def _put(fields: FieldChanges, name: bytes, value: bytes) -> None:
 
 
 _ABSENT = repeat(b"")
-
-
-def _longer(names: Iterable[bytes], record: Record) -> Iterator[bytes]:
-    """Of these fields those that are longer than a piece: few, and so not looked for one by one."""
-    names = tuple(names)
-    sizes = map(len, map(record.get, names, _ABSENT))
-    return compress(names, map(PIECE.__lt__, sizes))
+_IS_LONG = PIECE.__lt__
+"""Of a size. Long values are few, and so they are not looked for one by one."""
 
 
 def cut(
@@ -58,15 +53,18 @@ def cut(
 
     `long` are those of the changed fields that may stand in pieces, if that is known.
     """
-    fields, names = changes, changes if long is None else long
+    fields, names = changes, tuple(changes if long is None else long)
     if base is not None:
-        for name in _longer(names, base):
+        for name in compress(names, map(_IS_LONG, map(len, map(base.get, names, _ABSENT)))):
             before = len(base[name])
             if before <= MOST:
                 fields = {**fields, **dict.fromkeys(_following(name)[: (before - 1) // PIECE])}
-    for name in _longer(names, _present(changes)):
-        value = changes[name]
-        if value and len(value) <= MOST:
+    present: Record = changes  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+    if None in changes.values():
+        present = {name: value for name, value in changes.items() if value is not None}
+    for name in compress(names, map(_IS_LONG, map(len, map(present.get, names, _ABSENT)))):
+        value = present[name]
+        if len(value) <= MOST:
             if fields is changes:
                 fields = changes.copy()
             _put(fields, name, value)
@@ -103,13 +101,6 @@ def cut_column(
             yield each, [column[0][start:end]] * len(column)
         else:
             yield each, [value[start:end] for value in column]
-
-
-def _present(changes: FieldChanges) -> Record:
-    """The fields that do not go."""
-    if None in changes.values():
-        return {name: value for name, value in changes.items() if value is not None}
-    return cast("Record", changes)
 
 
 def cut_check(

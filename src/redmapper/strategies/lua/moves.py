@@ -1,10 +1,10 @@
-"""What a write of one entity moves in its indexes, told by generated functions.
+"""What a write of one entity moves in its indexes, told by a generated function.
 
 A commit of one says in words which sets get or lose a key, and which members of sorted sets come
 and go. A call for each index costs more than what it does; so what all indexes that a write touches
 come to is spelled out in one function, from the stored bytes to the keys and the words.
 
-The source is plain Python, and kept on each function as `source`.
+The source is plain Python, and kept on the function as `source`.
 """
 
 from __future__ import annotations
@@ -14,20 +14,25 @@ from typing import Any, NamedTuple, TypeAlias
 
 from redmapper.mapping.columns import Column, Record
 from redmapper.mapping.entries import EntryValues
-from redmapper.mapping.inline import Terms, liat_of, lines_of, member_of, names_of, value_of
+from redmapper.mapping.inline import (
+    Terms,
+    indented,
+    liat_of,
+    lines_of,
+    member_of,
+    names_of,
+    value_of,
+)
 
 Counts: TypeAlias = tuple[int, int, int]
 """How many sets get the key, how many lose it, and in how many sorted sets something moves."""
 
-Move: TypeAlias = Callable[[Record, bytes, list[bytes], list[Any]], Counts]
-"""`move(record, tail, keys, words)` of an entity that comes, or goes.
+Moves: TypeAlias = "Callable[[Record | None, Record | None, bytes, list[bytes], list[Any]], Counts]"
+"""`moves(base, record, tail, keys, words)` from one record to another, None: there is none.
 
 It adds the keys of the sets, then those of the sorted sets, and two words for each of these: the
 member that comes and the one that goes, "" for none. Members end in the `tail`.
 """
-
-Change: TypeAlias = Callable[[Record, Record, bytes, list[bytes], list[Any]], Counts]
-"""`change(base, record, tail, keys, words)`: the same from one record to another."""
 
 
 class Held(NamedTuple):
@@ -48,42 +53,34 @@ class Held(NamedTuple):
         return list({column.name: column for each in terms for column, _ in each}.values())
 
 
-class Moves(NamedTuple):
-    """The functions of an entity that comes, of one that goes, and of one that changes."""
-
-    come: Move
-    go: Move
-    change: Change
-
-
 def generate_moves(held: Held) -> Moves:
-    """Write, compile and keep the functions."""
+    """Write, compile and keep the function."""
     names = names_of(held.columns)
     names |= {f"several_{at}": values for at, (_, values) in enumerate(held.several)}
-    made = Moves(
-        come=_generated("come(record, tail, keys, words)", _move(held, "{}, b''", "{}, 0"), names),
-        go=_generated("go(record, tail, keys, words)", _move(held, "b'', {}", "0, {}"), names),
-        change=_generated("change(base, record, tail, keys, words)", _change(held), names),
-    )
-    return made
-
-
-def _generated(signature: str, lines: Iterator[str], names: dict[str, Any]) -> Any:  # noqa: ANN401 - a function
-    source = "\n    ".join([f"def {signature}:", *lines]) + "\n"
+    source = "\n".join(_source(held)) + "\n"
     exec(compile(source, "<redmapper moves>", "exec"), names)  # noqa: S102
-    function = names[signature.partition("(")[0]]
-    function.source = source
-    return function
+    moves = names["moves"]
+    moves.source = source
+    return moves  # type: ignore[no-any-return]
 
 
-def _move(held: Held, pair: str, counts: str) -> Iterator[str]:
-    """Of the words of a pair one is a member; of the counts of sets one is theirs."""
-    yield from lines_of(held.columns, "record", "value")
-    yield from liat_of(terms for _, terms in held.sorted)
+def _source(held: Held) -> Iterator[str]:
+    yield "def moves(base, record, tail, keys, words):"
+    yield from indented(liat_of(terms for _, terms in held.sorted))
+    yield "    if base is None:"
+    yield from indented(indented(_move(held, "record", "{}, b''", "{}, 0")))
+    yield "    if record is None:"
+    yield from indented(indented(_move(held, "base", "b'', {}", "0, {}")))
+    yield from indented(_change(held))
+
+
+def _move(held: Held, record: str, pair: str, counts: str) -> Iterator[str]:
+    """What comes or goes: where in its pair of words a member stands, and in counts the sets."""
+    yield from lines_of(held.columns, record, "value")
     keys = [f"{head!r} + {value_of(terms, 'value')}" for head, terms in held.sets]
     sets = [str(len(keys))]
     for at, (head, _) in enumerate(held.several):
-        yield f"all_{at} = [{head!r} + value for value in several_{at}(record)]"
+        yield f"all_{at} = [{head!r} + value for value in several_{at}({record})]"
         keys.append(f"*all_{at}")
         sets.append(f"len(all_{at})")
     keys += [repr(key) for key, _ in held.sorted]
@@ -98,10 +95,11 @@ def _move(held: Held, pair: str, counts: str) -> Iterator[str]:
 def _change(held: Held) -> Iterator[str]:
     yield from lines_of(held.columns, "base", "old")
     yield from lines_of(held.columns, "record", "new")
-    yield from liat_of(terms for _, terms in held.sorted)
     yield from _changed_sets(held)
     yield "moved = 0"
     for key, terms in held.sorted:
+        if not terms:  # the listing
+            continue
         yield f"comes, goes = {member_of(terms, 'new')}, {member_of(terms, 'old')}"
         yield "if comes != goes:"
         yield f"    keys.append({key!r})"

@@ -1,0 +1,220 @@
+"""What a write moves in several indexes: the generated function, and those of each index."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Literal
+
+import attrs
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from redmapper import Field, Key, Lookup, Mapper, MapperRegistry, Ordered, Unique
+from redmapper.mapping.columns import Record
+from redmapper.mapping.inline import names_of
+from redmapper.mapping.ordering import descending, order_int
+from redmapper.strategies.lua.moves import Held, Moves, generate_moves
+
+
+class Size(Enum):
+    """Of whole numbers."""
+
+    SMALL = 1
+    LARGE = 1000
+
+
+@attrs.define
+class Thing:
+    """A field of each kind that is treated by itself, and some that are not."""
+
+    name: str | None = None
+    age: int | None = None
+    made: datetime | None = None
+    price: Decimal | None = None
+    size: Size | None = None
+    side: Literal["left", "right"] | None = None
+    raw: bytes | None = None
+    tags: list[str] | None = None
+    id: int = 7
+
+
+class Things(Mapper[Thing]):
+    """Indexes over one field and over several, up and down, normed, and over a collection."""
+
+    id = Key[int]()
+    name = Field[str | None](norm=str.casefold)
+    age = Field[int | None]()
+    made = Field[datetime | None]()
+    price = Field[Decimal | None]()
+    size = Field[Size | None]()
+    side = Field[Literal["left", "right"] | None]()
+    raw = Field[bytes | None]()
+    tags = Field[list[str] | None]()
+
+    unique = Unique(name)
+    by_name = Lookup(name)
+    by_pair = Lookup(age, side)
+    by_raw = Lookup(raw)
+    by_size = Lookup(size)
+    by_tag = Lookup(tags)
+    by_age_and_tag = Lookup(age, tags)
+    age_order = Ordered(age)
+    down = Ordered(made, name.desc())
+    mixed = Ordered(price.desc(), age)
+    key_order = Ordered(id.desc())  # noqa: A003 - the key of this mapper
+
+
+MAPPED = MapperRegistry(Things).mapped(Thing)
+SETS = ["by_name", "by_pair", "by_raw", "by_size"]
+SEVERAL = ["by_tag", "by_age_and_tag"]
+SORTED = ["age_order", "down", "mixed", "key_order"]
+TAIL = b"tail"
+
+
+def head(name: str) -> bytes:
+    """What the keys of an index begin with."""
+    return b"%b/" % name.encode()
+
+
+def held(sets: list[str], several: list[str], ordered: list[str]) -> Held:
+    """These indexes, before those sorted sets the listing."""
+    index = MAPPED.indexes
+    return Held(
+        [(head(name), index[name].terms) for name in sets],
+        [(head(name), index[name].values) for name in several],
+        [(b"listing", ()), *((head(name), index[name].terms) for name in ordered)],
+    )
+
+
+MOVES = generate_moves(held(SETS, SEVERAL, SORTED))
+
+things = st.builds(
+    Thing,
+    name=st.none() | st.text(),
+    age=st.none() | st.integers(),
+    made=st.none() | st.datetimes(timezones=st.none() | st.just(UTC)),
+    price=st.none() | st.decimals(allow_nan=False),
+    size=st.none() | st.sampled_from(Size),
+    side=st.none() | st.sampled_from(["left", "right"]),
+    raw=st.none() | st.binary(),
+    tags=st.none() | st.lists(st.text()),
+    id=st.integers(),
+)
+
+
+def record_of(thing: Thing) -> Record:
+    """As it is stored."""
+    return MAPPED.encode(thing, MAPPED.encode_key(thing.id))
+
+
+def sets_of(record: Record) -> list[bytes]:
+    """The keys of the sets that a record stands in, by the function of each index."""
+    return [
+        head(name) + value
+        for name in SETS + SEVERAL
+        for value in MAPPED.indexes[name].values(record)
+    ]
+
+
+def members_of(record: Record) -> dict[bytes, bytes]:
+    """Its members of the sorted sets, by the function of each index."""
+    members = {b"listing": TAIL}
+    for name in SORTED:
+        index = MAPPED.indexes[name]
+        (value,) = index.values(record)
+        down = index.index.terms[-1].descending
+        members[head(name)] = value + (descending(TAIL) if down else TAIL)
+    return members
+
+
+def moved(moves: Moves, before: Record | None, after: Record | None) -> tuple[Any, ...]:
+    """Keys and words that are added behind others, and the counts."""
+    keys: list[bytes] = [b"record"]
+    words: list[Any] = [b"word"]
+    counts = moves(before, after, TAIL, keys, words)
+    assert (b"record", b"word") == (keys.pop(0), words.pop(0))
+    return keys, words, counts
+
+
+NOTHING = Thing()
+HARD = Thing(name="\0", raw=b"\0\1", age=0, tags=[])
+LARGE = Thing(name="GROSS", age=255, tags=["a", "a"])
+OTHER = Thing(name="Straße", age=256, id=-1)
+
+
+@example(NOTHING)
+@example(HARD)
+@example(LARGE)
+@example(OTHER)
+@given(things)
+def test_what_comes_and_goes_is_what_each_index_says(thing: Thing):
+    """Its sets, and its members: with nothing that goes, or with nothing that comes."""
+    record = record_of(thing)
+    sets, members = sets_of(record), members_of(record)
+    keys = [*sets, *members]
+    coming = [word for member in members.values() for word in (member, b"")]
+    going = [word for member in members.values() for word in (b"", member)]
+    assert (keys, coming, (len(sets), 0, len(members))) == moved(MOVES, None, record)
+    assert (keys, going, (0, len(sets), len(members))) == moved(MOVES, record, None)
+
+
+@example(NOTHING, HARD)
+@example(HARD, NOTHING)
+@example(LARGE, OTHER)
+@example(LARGE, LARGE)
+@given(things, things)
+def test_what_changes_is_the_difference_of_both(before: Thing, after: Thing):
+    """Where both records say the same, nothing moves."""
+    old, new = record_of(before), record_of(after)
+    was, comes = sets_of(old), sets_of(new)
+    added = [key for key in comes if key not in was]
+    removed = [key for key in was if key not in comes]
+    pairs = zip(members_of(new).items(), members_of(old).values(), strict=True)
+    differing = [(key, member, gone) for (key, member), gone in pairs if member != gone]
+    keys = [*added, *removed, *[key for key, _, _ in differing]]
+    words = [word for _, *pair in differing for word in pair]
+    counts = (len(added), len(removed), len(differing))
+    assert (keys, words, counts) == moved(MOVES, old, new)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (([], [], []), ([b"listing"], [TAIL, b""], (0, 0, 1))),
+        ((["by_name"], [], []), ([b"by_name/a\0\1", b"listing"], [TAIL, b""], (1, 0, 1))),
+        (
+            ([], ["by_tag"], []),
+            ([b"by_tag/x\0\1", b"by_tag/y\0\1", b"listing"], [TAIL, b""], (2, 0, 1)),
+        ),
+        (
+            ([], [], ["age_order"]),
+            ([b"listing", b"age_order/"], [TAIL, b"", order_int(1) + TAIL, b""], (0, 0, 2)),
+        ),
+    ],
+    ids=["none", "a set", "sets of a collection", "a sorted set"],
+)
+def test_any_of_them_may_be_missing(names: Any, expected: Any):
+    """A change concerns few."""
+    record = record_of(Thing(name="A", age=1, tags=["x", "y"]))
+    assert expected == moved(generate_moves(held(*names)), None, record)
+
+
+def test_sets_alone_move():
+    """Where no sorted set is concerned."""
+    moves = generate_moves(Held([(b"s/", MAPPED.indexes["by_name"].terms)], [], []))
+    old, new = record_of(Thing(name="A")), record_of(Thing(name="B"))
+    assert ([b"s/b\0\1", b"s/a\0\1"], [], (1, 1, 0)) == moved(moves, old, new)
+    assert ([b"s/b\0\1"], [], (1, 0, 0)) == moved(moves, None, new)
+
+
+def test_its_source_can_be_read():
+    """It is plain Python."""
+    source: str = MOVES.source  # type: ignore[attr-defined]
+    assert source.startswith("def moves(base, record, tail, keys, words):\n")
+
+
+def test_what_has_no_order_is_refused():
+    """The registry has done so before."""
+    with pytest.raises(TypeError, match="tags is not a scalar"):
+        names_of([MAPPED.columns["tags"]])
