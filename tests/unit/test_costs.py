@@ -156,7 +156,7 @@ def test_a_comparison(store: Store):
         unit.get_many(User, list(range(count)))
         return unit.commit
 
-    assert 1 >= each(prepare)
+    assert 0.1 >= each(prepare)
 
 
 def test_a_change(store: Store):
@@ -170,7 +170,7 @@ def test_a_change(store: Store):
         return unit.commit
 
     prepare(1)()  # what a change of these fields moves is generated once
-    assert 21.3 >= each(prepare)
+    assert 8.6 >= each(prepare)
 
 
 def test_an_insert(store: Store):
@@ -182,7 +182,7 @@ def test_an_insert(store: Store):
         unit.add_all([user(number) for number in range(count)])
         return unit.commit
 
-    assert 34.1 >= each(prepare)
+    assert 14.2 >= each(prepare)
 
 
 def test_a_commit_of_one(store: Store):

@@ -11,7 +11,7 @@ An *encoded value* is the concatenation of the index's fields in the order-prese
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeAlias, cast
 
 from redmapper.mapping.columns import Column, Record
@@ -86,6 +86,14 @@ def key_tail(key: Scalar) -> Callable[[bytes], bytes]:
     return _TAILS[key.tail or "fixed"]
 
 
+def key_tails(key: Scalar) -> Callable[[Iterable[bytes]], list[bytes]]:
+    """The same of many keys."""
+    if key.tail == "int":
+        return _int_tails
+    tail = key_tail(key)
+    return lambda keys: list(map(tail, keys))
+
+
 _MINUS = ord("-")
 _INT_HEADS = tuple(key_tail_int(10**digits)[:1] for digits in range(KEY_DIGITS))
 """The head of a tail by the number of digits, less one."""
@@ -96,6 +104,15 @@ def _int_tail(key: bytes) -> bytes:
     if key[0] == _MINUS or len(key) > KEY_DIGITS:
         return key_tail_int(int(key, 0))
     return _INT_HEADS[len(key) - 1] + key
+
+
+def _int_tails(keys: Iterable[bytes]) -> list[bytes]:
+    """The same of many: a call each costs more than it does."""
+    heads, minus, most, tail = _INT_HEADS, _MINUS, KEY_DIGITS, _int_tail
+    return [
+        tail(key) if key[0] == minus or len(key) > most else heads[len(key) - 1] + key
+        for key in keys
+    ]
 
 
 _TAILS: dict[str, Callable[[bytes], bytes]] = {

@@ -136,6 +136,21 @@ def lone_write(tracked: Tracked, version: bytes) -> EntityWrite | None:
     return EntityWrite(mapped, key, check, base, overlaid(base, changes), changes)
 
 
+def are_plain(found: Sequence[Tracked]) -> bool:
+    """Whether `lone_write` tells all their writes: nothing about them is out of the ordinary.
+
+    Their mappers are plain; each is new and has its key, or was loaded, and is to be checked.
+    """
+    if not all(mapped.plain for mapped in {each.mapped for each in found}):
+        return False
+    for each in found:
+        if each.key is None or each.over_any or each.over_version is not None:
+            return False
+        if each.snapshot is None and each.base is not None:
+            return False
+    return True
+
+
 def write_of(pending: Pending, stored: Stored, version: bytes) -> EntityWrite | None:
     """The write of one entity, or None where nothing is to be done."""
     tracked = pending.tracked

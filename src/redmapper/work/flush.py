@@ -11,6 +11,7 @@ So a commit that fails has moved nothing in memory, and the same unit can be men
 from __future__ import annotations
 
 from collections import deque
+from itertools import compress
 
 import attrs
 
@@ -28,6 +29,7 @@ from redmapper.work.collect import (
     Pending,
     Stored,
     Written,
+    are_plain,
     changes_of,
     guard_of,
     is_blind,
@@ -36,7 +38,7 @@ from redmapper.work.collect import (
 )
 from redmapper.work.events import Handling, kind_of
 from redmapper.work.identity import IdentityMap, Tracked
-from redmapper.work.keys import given_number, set_key
+from redmapper.work.keys import given_number, given_numbers, set_key
 from redmapper.work.plan import EntityWrite, Guard, Refusal, make_plan, plan_of_one
 from redmapper.work.refusals import Writes, double_claims, refused
 from redmapper.work.session import Session
@@ -84,7 +86,7 @@ class Flush:
         if self.session.validates:
             check_valid(table)
             moved = True  # a validator may have set something
-        yield from self._write_all(self._pending(suspects(table.tracked) if moved else found))
+        yield from self._write_many(suspects(table.tracked) if moved else found)
 
     # --- one object alone, which is what most commits are ---
 
@@ -120,6 +122,47 @@ class Flush:
                 tracked.settle(write.record)
             if number:
                 session.keys.forget(write.mapped)
+        self.map.superseded.clear()
+
+    # --- many of which none is out of the ordinary ---
+
+    def _write_many(self, found: list[Tracked]) -> Flow[None]:
+        table = self.map
+        special = table.blind or table.guarding or table.outdated or self.handling
+        if special or not are_plain(found):
+            yield from self._write_all(self._pending(found))
+        else:
+            yield from self._write_plain(found)
+
+    def _write_plain(self, found: list[Tracked]) -> Flow[None]:
+        """What `_write_all` comes to, without a `Pending` for each: they are made for errors."""
+        session, version = self.session, self.session.new_version()
+        told = [lone_write(each, version) for each in found]
+        if None in told:
+            found = list(compress(found, told))
+        writes = tuple([write for write in told if write is not None])
+        if writes:
+            if len(writes) > LARGE:
+                self._check_size(len(writes))
+            given = given_numbers(writes)
+            plan, doubles = make_plan(writes, given)
+            if doubles:
+                raise double_claims(doubles, _as_pending(found, writes))
+            refusals = yield from session.strategy.commit(plan)
+            if refusals:
+                raise refused(refusals, _as_pending(found, writes))
+            for mapped, _ in given:
+                session.keys.forget(mapped)
+        self._settle_plain(found, writes)
+
+    def _settle_plain(self, found: list[Tracked], writes: tuple[EntityWrite, ...]) -> None:
+        if self.last:
+            return
+        for tracked, write in zip(found, writes, strict=True):
+            if write.record is None:
+                self.map.forget(tracked)
+            else:
+                tracked.settle(write.record)
         self.map.superseded.clear()
 
     # --- any number of them ---
@@ -326,6 +369,13 @@ class Flush:
                 self.map.forget(tracked)
             elif record is not None:
                 tracked.settle(record)
+
+
+def _as_pending(found: list[Tracked], writes: tuple[EntityWrite, ...]) -> Writes:
+    return [
+        (Pending(write.mapped, write.key, tracked, blind=False), write)
+        for tracked, write in zip(found, writes, strict=True)
+    ]
 
 
 def _changed(tracked: Tracked, changes: FieldChanges) -> Pending:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import repeat
 from typing import Any
 
 import attrs
@@ -150,6 +151,20 @@ class IdentityMap:
         elif self.blind.pop(place, None) is not None:
             tracked.over_any = tracked.displaced_blind = True
         return self.track(tracked)
+
+    def enter_new(self, mapped: MappedClass, objs: Sequence[Any], keys: list[KeyBytes]) -> bool:
+        """Enter many new objects at once; none, and False, where `enter` has more to look at."""
+        if self.blind or self.superseded:
+            return False
+        name, ids = mapped.name, list(map(id, objs))
+        places = [(name, key) for key in keys]
+        known = self.objects.keys() & ids or self.entities.keys() & places
+        if known or len(set(ids)) < len(ids) or len(set(keys)) < len(keys):
+            return False
+        tracked = list(map(Tracked, objs, repeat(mapped), keys))
+        self.entities.update(zip(places, tracked, strict=True))
+        self.objects.update(zip(ids, tracked, strict=True))
+        return True
 
     def leave(self, tracked: Tracked) -> None:
         """Take an object out; what had been deleted in its place stays deleted."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from operator import attrgetter
 from typing import Any
 from uuid import UUID
 
@@ -120,6 +121,21 @@ def given_number(write: EntityWrite) -> int | None:
         return None
     number = write.mapped.decode_key(write.key)
     return number if 0 < number < SEQUENCE_LIMIT else None
+
+
+def given_numbers(writes: Iterable[EntityWrite]) -> tuple[tuple[MappedClass, int], ...]:
+    """The greatest of them, a mapper: what `given` tells where no sequence has given a key."""
+    greatest: dict[MappedClass, int] = {}
+    for mapped, group in itertools.groupby(writes, _mapped):
+        if mapped.key.sequential:
+            numbers = [int(write.key) for write in group if write.base is None]
+            number = max(filter(SEQUENCE_LIMIT.__gt__, numbers), default=0)
+            if number > greatest.get(mapped, 0):
+                greatest[mapped] = number
+    return tuple(greatest.items())
+
+
+_mapped: Callable[[EntityWrite], MappedClass] = attrgetter("mapped")
 
 
 def _taken(spare: deque[int], count: int) -> Iterator[int]:

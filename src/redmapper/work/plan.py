@@ -7,6 +7,7 @@ right because the check proves that the stored record is still `base`, as far as
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
 import attrs
@@ -159,12 +160,12 @@ def make_plan(
     """The plan of these writes and guards, and the values that two of them claim."""
     if len(writes) == 1 and not guards:
         return plan_of_one(writes[0], sequences), []
-    if len({(write.mapped, write.key) for write in writes}) < len(writes):
+    if not _distinct(writes):
         message = "a plan must not write one entity twice"
         raise ValueError(message)
     given_up, wanted = _unique_changes(writes)
-    if not wanted and not given_up:
-        return FlushPlan(writes, (), (), sequences, guards), []
+    if not given_up and _distinct(wanted):
+        return FlushPlan(writes, tuple(wanted), (), sequences, guards), []
     taken: dict[tuple[MappedIndex, bytes], Claim] = {}
     doubles: list[DoubleClaim] = []
     for wish in wanted:
@@ -176,6 +177,16 @@ def make_plan(
             doubles.append(DoubleClaim(claim, first))
     left = tuple([release for place, release in given_up.items() if place not in taken])
     return FlushPlan(writes, tuple(taken.values()), left, sequences, guards), doubles
+
+
+def _distinct(all_: Sequence[EntityWrite] | Sequence[Claim]) -> bool:
+    """Whether no two begin alike: mapper and key, or index and value.
+
+    The first is mostly the same in all, and then a set of pairs is more than it takes.
+    """
+    if len({each[0] for each in all_}) <= 1:
+        return len({each[1] for each in all_}) == len(all_)
+    return len({each[:2] for each in all_}) == len(all_)
 
 
 def plan_of_one(
@@ -195,6 +206,8 @@ def _unique_changes(
     given_up: dict[tuple[MappedIndex, bytes], Release] = {}
     wanted: list[Claim] = []
     for position, (mapped, _, _, base, record, changes) in enumerate(writes):
+        if base and record and mapped.unique_fields.isdisjoint(changes):
+            continue
         for index in mapped.uniques:
             if base and record and index.stored.isdisjoint(changes):
                 continue

@@ -217,7 +217,24 @@ class UnitBase:
     def add_all(self, objs: Iterable[Entity]) -> list[Entity]:
         """`add` each of them."""
         self._require_writable("add")
+        if isinstance(objs, list) and self._add_new(objs):
+            return [*objs]
         return [self._add(obj) for obj in objs]
+
+    def _add_new(self, objs: list[Any]) -> bool:
+        """Add many new objects of one class, with keys: whether they are that, and were added.
+
+        If not, they are looked at one by one.
+        """
+        if len(set(map(type, objs))) != 1:
+            return False
+        mapped = self._session.registry.mapped_object(objs[0])
+        try:
+            keys = list(map(mapped.key_of, objs))
+            encoded = None if None in keys else mapped.encode_keys(keys)
+        except (ValueRefused, AttributeError):  # those before the one without a good key are added
+            return False
+        return encoded is not None and self._map.enter_new(mapped, objs, encoded)
 
     def put(self, obj: Entity, version: str | None = None) -> Entity:
         """Write `obj` over whatever stands under its key; with `version`, only over that version.

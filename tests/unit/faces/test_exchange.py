@@ -6,8 +6,8 @@ import pytest
 from redis import exceptions as theirs
 
 from redmapper import ForeignType, OutOfMemory
-from redmapper.faces.exchange import accepted, packed, unknown_script
-from redmapper.wire import Batch, Command, Script, call
+from redmapper.faces.exchange import MANY_WORDS, accepted, packed, unknown_script
+from redmapper.wire import Argument, Batch, Command, Script, call
 
 SCRIPT = Script("one", "return 1")
 BATCH = Batch(
@@ -36,6 +36,18 @@ def test_a_batch_is_packed_with_its_scripts_in_full():
     """For a server that does not know them."""
     calling = (b"EVAL", b"return 1", b"1", b"a", b"\xff", "ü".encode(), b"12")
     assert [resp(b"GET", b"k\0") + resp(*calling)] == list(packed(BATCH, in_full=True))
+
+
+@pytest.mark.parametrize("last", [b"", b"\xff" * 5000, "ü", 2**70], ids=repr)
+@pytest.mark.parametrize("count", [MANY_WORDS, MANY_WORDS + 1, 3 * MANY_WORDS])
+def test_a_command_of_many_words_is_packed_in_parts(last: Argument, count: int):
+    """Whatever the words are; the parts are one command."""
+    words = ("EVALSHA", 12, *[b"%d" % number for number in range(count - 3)], last)
+    batch = Batch("commit", b"home", (Command(words),))
+    encoded = [word if isinstance(word, bytes) else str(word).encode() for word in words]
+    parts = list(packed(batch, in_full=False))
+    assert resp(*encoded) == b"".join(parts)
+    assert -(-count // MANY_WORDS) == len(parts)
 
 
 @pytest.mark.parametrize(

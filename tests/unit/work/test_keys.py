@@ -32,6 +32,7 @@ from redmapper.work.keys import (
     SEQUENCE_LIMIT,
     KeyMaker,
     encode_unique,
+    given_numbers,
     set_key,
     uuid7,
 )
@@ -204,7 +205,8 @@ def inserted(
 
 def test_the_greatest_key_given_by_hand_moves_the_sequence(maker: KeyMaker):
     """It must pass it."""
-    assert ((USERS, 9),) == maker.given([inserted(3), inserted(9), inserted(7)])
+    found = [inserted(3), inserted(9), inserted(7)]
+    assert ((USERS, 9),) == maker.given(found) == given_numbers([write for _, write in found])
 
 
 @pytest.mark.parametrize(
@@ -221,6 +223,17 @@ def test_the_greatest_key_given_by_hand_moves_the_sequence(maker: KeyMaker):
 def test_other_keys_do_not_move_the_sequence(maker: KeyMaker, written: Any):
     """It counts up from 1, and exactly only below 2^53."""
     assert () == maker.given([written])
+    pending, write = written
+    if pending.tracked.assigned is None:
+        assert () == given_numbers([write])
+
+
+def test_each_mapper_has_a_greatest_key_given_by_hand():
+    """Whatever stands between."""
+    other = keyed(int)
+    keys = [(USERS, 3), (other, 5), (USERS, 9), (other, 4), (USERS, 7)]
+    writes = [EntityWrite.of(mapped, b"%d" % key, Absent(), None, {}) for mapped, key in keys]
+    assert ((USERS, 9), (other, 5)) == given_numbers(writes)
 
 
 def test_a_key_that_no_sequence_makes_does_not_move_one(maker: KeyMaker):
@@ -228,7 +241,7 @@ def test_a_key_that_no_sequence_makes_does_not_move_one(maker: KeyMaker):
     mapped = keyed(int, new=lambda: 5)
     write = EntityWrite.of(mapped, b"7", Absent(), None, {})
     tracked = Tracked(mapped.domain(7), mapped, b"7")
-    assert () == maker.given([(Pending(mapped, b"7", tracked), write)])
+    assert () == maker.given([(Pending(mapped, b"7", tracked), write)]) == given_numbers([write])
 
 
 # --- keys made without a server --------------------------------------------------------------

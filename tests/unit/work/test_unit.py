@@ -358,6 +358,56 @@ def test_add_all_adds_each(uow: UnitOfWork):
     assert ["new", "new"] == [uow.state(each) for each in objs]
 
 
+def test_many_with_keys_are_added_in_their_order(store: Store, calls: list[str]):
+    """And found by their keys; one commit writes them all."""
+    users = [User(f"New {key}", id=key) for key in range(10, 15)]
+    with store.unit() as unit:
+        calls.clear()
+        assert users == unit.add_all(users)
+        assert users[2] is unit.get(User, 12)
+        assert users == [change.obj for change in unit.changes()]
+    assert ["commit"] == calls
+    assert ["Ann", "Bob", *(user.name for user in users)] == names(store)
+
+
+def test_add_all_gives_a_list_of_its_own(uow: UnitOfWork):
+    """To be changed by whoever asked."""
+    users = [User("a", id=10), User("b", id=11)]
+    assert uow.add_all(users) is not users
+
+
+@pytest.mark.parametrize(
+    ("last", "error"),
+    [
+        (User("b", id="x"), ValueRefused),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        (User("b", id=10), IdentityConflict),
+        (object(), NotMapped),
+    ],
+    ids=["no key", "the same key", "no entity"],
+)
+def test_add_all_adds_those_before_the_one_that_is_refused(
+    uow: UnitOfWork, last: Any, error: type[Exception]
+):
+    """As adding each of them does."""
+    first = User("a", id=10)
+    with pytest.raises(error):
+        uow.add_all([first, last])
+    assert ("new", 1) == (uow.state(first), len(uow.changes()))
+
+
+def test_add_all_takes_one_object_once(uow: UnitOfWork):
+    """Also where it is known already, was deleted here, or takes the place of what was."""
+    known, ann = uow.add(User("a", id=10)), uow.require(User, 1)
+    uow.delete(ann)
+    uow.delete_by_key(User, 2)
+    twice, instead = User("b", id=11), User("c", id=2)
+    uow.add_all([known, twice, twice])
+    uow.add_all([ann])
+    uow.add_all([instead])
+    kinds = {change.obj.name: change.kind for change in uow.changes()}
+    assert {"a": "insert", "b": "insert", "c": "put"} == kinds
+
+
 def test_add_and_delete_cancel_out(uow: UnitOfWork, calls: list[str]):
     """Nothing is sent."""
     new = uow.add(User("New", id=9))
@@ -780,6 +830,51 @@ def test_two_claims_of_one_value_are_found_before_sending(uow: UnitOfWork, calls
     assert [] == calls
     assert (second, 8) == (refused.value.obj, refused.value.owner)
     assert "new" == uow.state(first)
+
+
+def test_a_claim_of_many_that_is_taken_names_its_object(store: Store):
+    """And all others stay new."""
+    users = [User("a", "a@x", id=8), User("b", "ann@x", id=9), User("c", "c@x", id=10)]
+    with pytest.raises(Taken) as refused, store.unit() as unit:
+        unit.add_all(users)
+    assert (users[1], 1) == (refused.value.obj, refused.value.owner)
+    assert ["Ann", "Bob"] == names(store)
+
+
+def test_a_commit_of_many_that_was_refused_can_be_mended(store: Store):
+    """In the same unit, where nothing has moved; afterwards all are as they were loaded."""
+    with store.unit() as unit:
+        ann, bob = unit.get_many(User, [1, 2])
+        new = unit.add(User("c", "ann@x", id=9))
+        bob.age = 41
+        with pytest.raises(Taken):
+            unit.commit()
+        assert ["new", "dirty", "clean"] == [unit.state(each) for each in (new, bob, ann)]
+        unit.delete(ann)
+        unit.commit()
+        assert ["clean", "clean", "untracked"] == [unit.state(each) for each in (new, bob, ann)]
+        bob.age, new.age = 42, 1
+    assert {"Bob": 42, "c": 1} == {user.name: user.age for user in store.query(Users)}
+
+
+def test_of_many_that_are_looked_at_those_that_changed_are_written(store: Store):
+    """An equal object in place of another is no change."""
+    with store.unit() as unit:
+        ann, bob = unit.get_many(User, [1, 2])
+        ann.name, bob.age = "".join(list(ann.name)), 41
+        before = unit.version_of(ann)
+        unit.commit()
+        assert before == unit.version_of(ann)
+        assert before != unit.version_of(bob)
+
+
+def test_many_that_are_as_they_were_send_nothing(store: Store, calls: list[str]):
+    """Whatever has been set."""
+    with store.unit() as unit:
+        for user in unit.get_many(User, [1, 2]):
+            user.name = "".join(list(user.name))
+        calls.clear()
+    assert [] == calls
 
 
 def test_values_are_swapped(store: Store):

@@ -11,16 +11,17 @@
 --       (integers; words), a key being its position in KEYS:
 --       schema     n x (key of the listing, 1 if the commands write it; mapper, fingerprint)
 --       absent     n, key: so many records from there on must be absent
---       versions   n, key; n versions: those of so many records from there on
+--       versions   n, key, v; v versions: those of so many records from there on, or one of all
 --       fields     n x (key, m; m names, m values with a leading "=", or "" for none)
 --       sequences  n x (key; number)
---       owners     n x (key, a, e, r, e positions; a values, a owners, e owners, r values): of a hash
---                  of owners, values that get one, which of them have one now, values that lose it
---       sets       n, key, s, (n - s) x (a, r); s members, (n - s) x (a members, r members): of so
---                  many sets from there on the first s get one member; others get some and lose some
+--       entities   n; n keys: those below are positions among them
+--       owners     n x (key, a, e, r, a entities, e positions; a values, e owners, r values): of a
+--                  hash of owners, values that get one, which of them have one now, values that lose it
+--       sets       n, key, s, s entities, (n - s) x (a, r, a entities, r entities): of so many sets
+--                  from there on the first s get one member; others get some and lose some
 --       sorted     n x (key, a, r; a members, r members): of a sorted set, those that come and go
---       records    n x (m, r, key; m names, r x m values): r records of one shape from there on;
---                  without names they go
+--       records    n x (m, r, key, m x v; m names, m x v values): r records of one shape from there
+--                  on, field by field: a value for each record, or one for all; without names they go
 --       commands   n x (key, m; command, m arguments)
 -- Returns  {"applied"}, {"superseded"}, or {"refused", violation, ...}; a violation is one of
 --       {"schema", position}, {"unknown schema"}, {"foreign", key, what it holds},
@@ -35,6 +36,7 @@ local plan, here = cmsgpack.unpack(ARGV[3]), 0
 local at = 3  -- the last word that was taken
 local answer = {'refused'}
 local raised = {}  -- sequences and the numbers they shall have
+local entities = 0  -- where their keys stand: before the first of these words
 
 local function int()
   here = here + 1
@@ -109,13 +111,15 @@ local function check_absent()
 end
 
 local function check_versions()
-  local n, first = int(), int()
+  local n, first, said = int(), int(), int()
+  local step = said == n and 1 or 0
   for i = 1, n do
     local record = KEYS[first + i - 1]
-    if call('HGET', record, '@') ~= take() then
+    if call('HGET', record, '@') ~= ARGV[at + 1 + (i - 1) * step] then
       violate('version', i, call('HGETALL', record))
     end
   end
+  at = at + said
 end
 
 -- Names stand after `at`, and then their values: "=value", or "" where there must be none.
@@ -153,11 +157,16 @@ local function check_sequences()
   end
 end
 
--- The words of one hash of owners: where they stand, and which owners are given up with this plan.
+local function read_entities()
+  entities = at
+  at = at + int()
+end
+
+-- Of one hash of owners where values and owners stand, and which owners are given up with this plan.
 local function read_owners()
-  local hash = { key = int(), added = int(), given = int(), removed = int() }
+  local hash = { key = int(), added = int(), given = int(), removed = int(), owners = here }
   local values, given = at, {}
-  at = at + 2 * hash.added
+  here, at = here + hash.added, at + hash.added
   for _ = 1, hash.given do
     given[int()] = take()
   end
@@ -191,9 +200,10 @@ local function check_sets()
     call('SINTERCARD', to - from + 2, KEYS[3], unpack(KEYS, from, to))
   end
   local single = int()
-  at = at + single
-  for _ = 1, 2 * (n - single) do
-    at = at + int()
+  here = here + single
+  for _ = single + 1, n do
+    local added, removed = int(), int()
+    here = here + added + removed
   end
 end
 
@@ -212,46 +222,67 @@ local function in_runs(command, key, n)
   end
 end
 
--- Two words for each: `first` gives the one before each of those that stand after `at`.
-local function in_pairs(command, key, n, first)
+-- Of each of the next words a member with a score of 0.
+local function add_scored(key, n)
   for from = 0, n - 1, RUN / 2 do
     local words, most = {}, math.min(RUN / 2, n - from)
     for i = 1, most do
-      words[2 * i - 1] = first and ARGV[first + from + i] or '0'
-      words[2 * i] = take()
+      words[2 * i - 1] = '0'
+      words[2 * i] = ARGV[at + i]
     end
-    call(command, key, unpack(words, 1, 2 * most))
+    at = at + most
+    call('ZADD', key, unpack(words, 1, 2 * most))
+  end
+end
+
+-- The members of a set are the next n entities.
+local function move_members(command, key, n)
+  for from = 0, n - 1, RUN do
+    local words, most = {}, math.min(RUN, n - from)
+    for i = 1, most do
+      words[i] = ARGV[entities + plan[here + i]]
+    end
+    here = here + most
+    call(command, key, unpack(words, 1, most))
+  end
+end
+
+local function set_owners(hash, values)
+  for from = 0, hash.added - 1, RUN / 2 do
+    local words, most = {}, math.min(RUN / 2, hash.added - from)
+    for i = 1, most do
+      words[2 * i - 1] = ARGV[values + from + i]
+      words[2 * i] = ARGV[entities + plan[hash.owners + from + i]]
+    end
+    call('HSET', KEYS[hash.key], unpack(words, 1, 2 * most))
   end
 end
 
 local function write_owners()
   for _ = 1, int() do
     local hash, values = read_owners()
-    local last = at
-    at = last - hash.removed
+    at = at - hash.removed
     in_runs('HDEL', KEYS[hash.key], hash.removed)
-    at = values + hash.added
-    in_pairs('HSET', KEYS[hash.key], hash.added, values)
-    at = last
+    set_owners(hash, values)
   end
 end
 
 local function write_sets()
   local n, first, single = int(), int(), int()
   for key = first, first + single - 1 do
-    call('SADD', KEYS[key], take())
+    call('SADD', KEYS[key], ARGV[entities + int()])
   end
   for key = first + single, first + n - 1 do
     local added, removed = int(), int()
-    in_runs('SADD', KEYS[key], added)
-    in_runs('SREM', KEYS[key], removed)
+    move_members('SADD', KEYS[key], added)
+    move_members('SREM', KEYS[key], removed)
   end
 end
 
 local function write_sorted()
   for _ = 1, int() do
     local key, added, removed = KEYS[int()], int(), int()
-    in_pairs('ZADD', key, added)
+    add_scored(key, added)
     in_runs('ZREM', key, removed)
   end
 end
@@ -262,25 +293,41 @@ local function delete_records(first, rows)
   end
 end
 
-local function write_rows(fields, last, first, rows)
-  for row = first, first + rows - 1 do
-    for i = 2, last, 2 do
-      at = at + 1
-      fields[i] = ARGV[at]
+-- Of n columns those that are the same in all rows are put in place once.
+local function read_columns(n)
+  local fields, varied, values = {}, {}, {}
+  for i = 1, n do
+    fields[2 * i - 1] = take()
+  end
+  for i = 2, 2 * n, 2 do
+    local said = int()
+    if said == 1 then
+      fields[i] = ARGV[at + 1]
+    else
+      varied[#varied + 1], values[#values + 1] = i, at
+    end
+    at = at + said
+  end
+  return fields, varied, values
+end
+
+local function write_rows(n, rows, first)
+  local fields, varied, values = read_columns(n)
+  local last, changing = 2 * n, #varied
+  for row = 1, rows do
+    for i = 1, changing do
+      fields[varied[i]] = ARGV[values[i] + row]
     end
     for from = 1, last, RUN do
-      call('HSET', KEYS[row], unpack(fields, from, math.min(from + RUN - 1, last)))
+      call('HSET', KEYS[first + row - 1], unpack(fields, from, math.min(from + RUN - 1, last)))
     end
   end
 end
 
 local function write_records()
   for _ = 1, int() do
-    local fields, n, rows, first = {}, int(), int(), int()
-    for i = 1, n do
-      fields[2 * i - 1] = take()
-    end
-    if n > 0 then write_rows(fields, 2 * n, first, rows) else delete_records(first, rows) end
+    local n, rows, first = int(), int(), int()
+    if n > 0 then write_rows(n, rows, first) else delete_records(first, rows) end
   end
 end
 
@@ -308,6 +355,7 @@ check_absent()
 check_versions()
 check_fields()
 check_sequences()
+read_entities()
 local written = mark()
 check_owners()
 check_sets()

@@ -1,11 +1,12 @@
 """A flush plan -> the call of `commit.lua`.
 
 The cost of a commit is the server's, and an interpreter in Lua is slow; so the grouping is done
-here. Writes of one mapper that change the same fields are one *group*: they name their fields once,
-their records stand side by side in KEYS, and each index takes the whole group in one go.
+here (see `groups`). A group names its fields once, its records stand side by side in KEYS, and each
+index takes the whole group in one go. What is the same for all of a group is said once.
 
 A call is keys, a plan of integers and words; `commit.lua` says in which order. The integers go as
-one word, which costs a server less than a word for each.
+one word, which costs a server less than a word for each. So the keys of the entities are said once
+too, and an integer says whose key is meant.
 
 This is one of the few hot paths: a commit of a thousand entities runs through it a thousand times,
 one of a single entity waits for every line of it.
@@ -13,19 +14,22 @@ one of a single entity waits for every line of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from itertools import compress, repeat
+from typing import TypeVar
 
 import attrs
 
 from redmapper.mapping.mapped import MappedClass, MappedIndex
-from redmapper.mapping.records import FieldChanges
 from redmapper.strategies.lua.calls import CommitCall, commit_command
-from redmapper.strategies.lua.entries import Affected, MapperPlaces, Members, Places, SortedEntries
-from redmapper.strategies.lua.layout import cut, cut_check
+from redmapper.strategies.lua.entries import Places
+from redmapper.strategies.lua.groups import Group, groups_of
+from redmapper.strategies.lua.layout import cut_check, is_constant
 from redmapper.strategies.lua.packing import packed
 from redmapper.strategies.lua.receipts import LANE_MINUTES, Lane
 from redmapper.strategies.lua.scripts import COMMIT
+from redmapper.strategies.lua.standings import Entries
 from redmapper.wire import Argument
 from redmapper.work.plan import (
     Absent,
@@ -33,40 +37,39 @@ from redmapper.work.plan import (
     AtVersion,
     Check,
     Claim,
-    EntityWrite,
     FlushPlan,
     Release,
 )
 
 
-class Shape(NamedTuple):
-    """What the writes of a group have in common.
-
-    The kind of their checks, the mapper, whether the entities are new, the fields of their hashes
-    that are written (None: the entities go), and those that are removed.
-    """
-
-    check: type[Check]
-    mapped: MappedClass
-    new: bool
-    names: tuple[bytes, ...] | None
-    gone: tuple[bytes, ...]
-
-
 @attrs.define(eq=False)
-class Group:
-    """Writes of one shape, their positions in the plan, and the fields of each.
+class Members:
+    """Members of sets, by the key of the set: which of the plan's entities, counted from 1.
 
-    `first` is the position in KEYS where their records begin.
+    Most sets have just the `first`; those of others are in `more`.
     """
 
-    shape: Shape
-    places: MapperPlaces
-    affected: Affected
-    positions: list[int] = attrs.field(factory=list)
-    writes: list[EntityWrite] = attrs.field(factory=list)
-    fields: list[FieldChanges] = attrs.field(factory=list)
-    first: int = 0
+    first: dict[bytes, int] = attrs.field(factory=dict)
+    more: dict[bytes, list[int]] = attrs.field(factory=dict)
+
+    def put(self, sets: Iterable[bytes], rows: Iterable[int]) -> None:
+        """Of each of these sets one entity is a member."""
+        first = self.first.setdefault
+        for key, row in zip(sets, rows):  # noqa: B905 - one entity may be repeated without end
+            if first(key, row) != row:
+                self.more.setdefault(key, []).append(row)
+
+    def put_all(self, entries: Entries, rows: list[int]) -> None:
+        """All entries of some entities."""
+        for column in entries.sets:
+            self.put(column, rows)
+        for several in entries.several:
+            for sets, row in zip(several, rows, strict=True):
+                self.put(sets, repeat(row))
+
+    def of(self, key: bytes) -> list[int]:
+        """Those of one set."""
+        return [self.first[key], *self.more.get(key, ())] if key in self.first else []
 
 
 @attrs.define(eq=False)
@@ -75,7 +78,8 @@ class Compiled:
 
     `keys` begin with the lane, the schema and a key that there never is; then come the listings,
     the records by the kind of their check, and all else as it is first named (`positions`).
-    `checked` and `claimed` say what positions in violations mean, `types` what some keys hold.
+    `checked` and `claimed` say what positions in violations mean, `types` what some keys hold, and
+    the keys of `sets` hold sets.
     """
 
     plan: FlushPlan
@@ -86,6 +90,7 @@ class Compiled:
     words: list[Argument] = attrs.field(factory=list)
     positions: dict[bytes, int] = attrs.field(factory=dict)
     types: dict[bytes, str] = attrs.field(factory=dict)
+    sets: list[bytes] = attrs.field(factory=list)
     checked: dict[type[Check], list[int]] = attrs.field(factory=dict)
     claimed: list[Claim] = attrs.field(factory=list)
 
@@ -105,7 +110,8 @@ class Compiled:
 
     def types_of_keys(self) -> dict[bytes, str]:
         """The type that each key must have: most are records."""
-        return dict.fromkeys(self.keys, "hash") | {self.keys[0]: "string"} | self.types
+        sets = dict.fromkeys(self.sets, "set")
+        return dict.fromkeys(self.keys, "hash") | {self.keys[0]: "string"} | self.types | sets
 
 
 def compile_plan(
@@ -115,13 +121,14 @@ def compile_plan(
 
     `new` are the mappers of which the partition may not know yet: they are described to it.
     """
-    groups = _groups(plan.writes, places)
+    groups = groups_of(plan.writes, places)
     keyspace = places.keyspace
     compiled = Compiled(plan, places, groups, [lane.key, keyspace.schema, keyspace.nothing])
     compiled.integers.append(LANE_MINUTES)
     _say_schema(compiled, new)
     _say_checks(compiled)
     _say_sequences(compiled)
+    _say_entities(compiled)
     _say_owners(compiled)
     _say_sets(compiled)
     _say_sorted(compiled)
@@ -136,43 +143,6 @@ def compile_plan(
         claimed=compiled.claimed,
         types=compiled.types_of_keys,
     )
-
-
-# --- groups ----------------------------------------------------------------------------------
-
-
-def _groups(writes: Sequence[EntityWrite], places: Places) -> list[Group]:
-    """The writes by what they have in common."""
-    groups: dict[tuple[object, ...], Group] = {}
-    for position, write in enumerate(writes):
-        mapped, _, check, base, record, changes = write
-        fields, gone = cut(changes, base), _NOTHING
-        if None in fields.values():
-            fields, gone = _parted(fields)
-        names = None if record is None else tuple(fields)
-        shape = (type(check), mapped, base is None, names, gone)
-        group = groups.get(shape)
-        if group is None:
-            group = groups[shape] = _group(Shape(*shape), places.of(mapped))
-        group.positions.append(position)
-        group.writes.append(write)
-        group.fields.append(fields)
-    return list(groups.values())
-
-
-_NOTHING: tuple[bytes, ...] = ()
-
-
-def _parted(fields: FieldChanges) -> tuple[FieldChanges, tuple[bytes, ...]]:
-    """The fields that are written, and the names of those that go."""
-    gone = tuple(name for name, value in fields.items() if value is None)
-    return {name: value for name, value in fields.items() if value is not None}, gone
-
-
-def _group(shape: Shape, places: MapperPlaces) -> Group:
-    if shape.new or shape.names is None:
-        return Group(shape, places, places.all)
-    return Group(shape, places, places.affected(shape.names + shape.gone))
 
 
 # --- checks ----------------------------------------------------------------------------------
@@ -224,7 +194,15 @@ def _say_versions(compiled: Compiled, positions: list[int], first: int) -> None:
     compiled.integers += (len(positions), first)
     checked = compiled.plan.checked
     checks = [checked[position].check for position in positions]
-    compiled.words += [check.version for check in checks if isinstance(check, AtVersion)]
+    versions = [check.version for check in checks if isinstance(check, AtVersion)]
+    _say_column(compiled, versions)
+
+
+def _say_column(compiled: Compiled, column: Sequence[bytes]) -> None:
+    """How many words, and these: one for each, or one where all are the same."""
+    said = column[:1] if column and is_constant(column) else column
+    compiled.integers.append(len(said))
+    compiled.words += said
 
 
 def _say_fields(compiled: Compiled, positions: list[int], first: int) -> None:
@@ -257,106 +235,133 @@ def _say_sequences(compiled: Compiled) -> None:
 # --- checks and writes -----------------------------------------------------------------------
 
 
+def _say_entities(compiled: Compiled) -> None:
+    """The keys of all entities, where owners or members of sets are among them."""
+    needed = compiled.plan.claims or any(group.affected.sets for group in compiled.groups)
+    keys = [write.key for write in compiled.plan.writes] if needed else []
+    compiled.integers.append(len(keys))
+    compiled.words += keys
+
+
 def _say_owners(compiled: Compiled) -> None:
     """The claims and releases of each `Unique`."""
     plan = compiled.plan
-    claims: dict[MappedIndex, list[Claim]] = {}
-    releases: dict[MappedIndex, list[Release]] = {}
-    for claim in plan.claims:
-        claims.setdefault(claim.unique, []).append(claim)
-    for release in plan.releases:
-        releases.setdefault(release.unique, []).append(release)
-    uniques = claims | releases
+    claims, releases = _by_unique(plan.claims), _by_unique(plan.releases)
+    uniques = dict.fromkeys([*claims, *releases])
     compiled.integers.append(len(uniques))
-    for unique, held in uniques.items():
-        key = compiled.places.of(plan.writes[held[0].position].mapped).uniques[unique]
-        at = compiled.at(key, "hash")
-        _say_owners_of(compiled, at, claims.get(unique, []), releases.get(unique, []))
+    for unique in uniques:
+        come, go = claims.get(unique, []), releases.get(unique, [])
+        position = come[0].position if come else go[0].position
+        key = compiled.places.of(plan.writes[position].mapped).uniques[unique]
+        _say_owners_of(compiled, compiled.at(key, "hash"), come, go)
+
+
+Owned = TypeVar("Owned", Claim, Release)
+
+
+def _by_unique(owned: tuple[Owned, ...]) -> dict[MappedIndex, list[Owned]]:
+    """Most plans have those of one alone."""
+    uniques = list(dict.fromkeys([each.unique for each in owned]))
+    if len(uniques) == 1:
+        return {uniques[0]: list(owned)}
+    return {unique: [each for each in owned if each.unique is unique] for unique in uniques}
 
 
 def _say_owners_of(
-    compiled: Compiled, at: int, claims: list[Claim], releases: list[Release]
+    compiled: Compiled, at: int, claims: Sequence[Claim], releases: Sequence[Release]
 ) -> None:
-    writes, words = compiled.plan.writes, compiled.words
-    given = [
-        (place, claim.owner) for place, claim in enumerate(claims, 1) if claim.owner is not None
-    ]
-    compiled.integers += (at, len(claims), len(given), len(releases))
-    compiled.integers += [place for place, _ in given]
+    integers, words = compiled.integers, compiled.words
+    owners = [claim.owner for claim in claims]
+    given = [place for place, owner in enumerate(owners, 1) if owner is not None]
+    integers += (at, len(claims), len(given), len(releases))
+    integers += [claim.position + 1 for claim in claims]
+    integers += given
     words += [claim.value for claim in claims]
-    words += [writes[claim.position].key for claim in claims]
-    words += [owner for _, owner in given]
+    words += [owner for owner in owners if owner is not None]
     words += [release.value for release in releases]
     compiled.claimed += claims
 
 
 def _say_sets(compiled: Compiled) -> None:
-    added: Members = {}
-    removed: Members = {}
-    for group in compiled.groups:
-        for entries in group.affected.sets:
-            if group.shape.new:
-                entries.come(group.writes, added)
-            elif group.shape.names is None:
-                entries.go(group.writes, removed)
-            else:
-                entries.change(group.writes, added, removed)
-    _say_members(compiled, added, removed)
-
-
-def _say_members(compiled: Compiled, added: Members, removed: Members) -> None:
     """Most values of a `Lookup` are those of one entity, so most sets get one member."""
-    first, keys = len(compiled.keys) + 1, dict.fromkeys([*added, *removed], "set")
-    single = [key for key, come in added.items() if len(come) == 1 and key not in removed]
+    added, removed = _moves_of_sets(compiled.groups)
+    single = [key for key in added.first if key not in added.more and key not in removed.first]
     alone = frozenset(single)
-    rest = [key for key in keys if key not in alone]
-    compiled.keys += (*single, *rest)
-    compiled.types |= keys
-    compiled.integers += (len(keys), first, len(single))
-    compiled.words += [added[key][0] for key in single]
+    rest = [key for key in {**added.first, **removed.first} if key not in alone]
+    first, integers = len(compiled.keys) + 1, compiled.integers
+    compiled.sets = single + rest
+    compiled.keys += compiled.sets
+    integers += (len(compiled.sets), first, len(single))
+    integers += [added.first[key] for key in single]
     for key in rest:
-        come, go = added.get(key, []), removed.get(key, [])
-        compiled.integers += (len(come), len(go))
-        compiled.words += come
-        compiled.words += go
+        come, go = added.of(key), removed.of(key)
+        integers += (len(come), len(go))
+        integers += come
+        integers += go
+
+
+def _moves_of_sets(groups: Iterable[Group]) -> tuple[Members, Members]:
+    """The members that come into sets, and those that go."""
+    added, removed = Members(), Members()
+    for group in groups:
+        rows = [position + 1 for position in group.positions]
+        if group.come and group.go:
+            _changed_members(group.come, group.go, rows, added, removed)
+        elif group.come:
+            added.put_all(group.come, rows)
+        elif group.go:
+            removed.put_all(group.go, rows)
+    return added, removed
+
+
+def _changed_members(
+    come: Entries, go: Entries, rows: list[int], added: Members, removed: Members
+) -> None:
+    """Those that only the new records have come, those that only the old ones have go."""
+    for afters, befores in zip(come.sets, go.sets, strict=True):
+        differ = list(map(operator.ne, afters, befores))
+        moved = list(compress(rows, differ))
+        added.put(compress(afters, differ), moved)
+        removed.put(compress(befores, differ), moved)
+    for several, before_several in zip(come.several, go.several, strict=True):
+        for after, before, row in zip(several, before_several, rows, strict=True):
+            added.put([each for each in after if each not in before], repeat(row))
+            removed.put([each for each in before if each not in after], repeat(row))
 
 
 def _say_sorted(compiled: Compiled) -> None:
     integers, words = compiled.integers, compiled.words
     integers.append(sum([len(group.affected.sorted) for group in compiled.groups]))
     for group in compiled.groups:
-        tails = [group.places.tail(write.key) for write in group.writes]
-        for entries in group.affected.sorted:
-            come, go = _moves(entries, group, tails)
+        for at, entries in enumerate(group.affected.sorted):
+            come, go = _moves_of(group, at)
             integers += (compiled.at(entries.key, "zset"), len(come), len(go))
             words += come
             words += go
 
 
-def _moves(
-    entries: SortedEntries, group: Group, tails: list[bytes]
-) -> tuple[list[bytes], list[bytes]]:
-    """The members that come, and those that go."""
-    if group.shape.new:
-        return entries.come(group.writes, tails), []
-    if group.shape.names is None:
-        return [], entries.go(group.writes, tails)
-    return entries.change(group.writes, tails)
+def _moves_of(group: Group, at: int) -> tuple[list[bytes], list[bytes]]:
+    """The members of one sorted set that come, and those that go."""
+    come = group.come.members[at] if group.come else []
+    go = group.go.members[at] if group.go else []
+    if not (come and go) or all(map(operator.ne, come, go)):
+        return come, go  # as where the index is over what has changed
+    differ = list(map(operator.ne, come, go))
+    return list(compress(come, differ)), list(compress(go, differ))
 
 
 # --- writes ----------------------------------------------------------------------------------
 
 
 def _say_records(compiled: Compiled) -> None:
-    """A run of records for each group; without names they go."""
-    words = compiled.words
+    """A run of records for each group, in columns; without names they go."""
     compiled.integers.append(len(compiled.groups))
     for group in compiled.groups:
-        names = group.shape.names or _NOTHING
+        names = group.shape.names or ()
         compiled.integers += (len(names), len(group.positions), group.first)
-        words += names
-        for fields in group.fields if names else ():
-            words += fields.values()  # type: ignore[arg-type]  # pyright: ignore[reportOperatorIssue]
+        compiled.words += names
+        for column in group.columns:
+            _say_column(compiled, column)
 
 
 def _say_commands(compiled: Compiled, new: frozenset[MappedClass]) -> None:

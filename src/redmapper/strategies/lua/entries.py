@@ -1,20 +1,20 @@
-"""Where the entries of a mapper's indexes stand in Redis: a table line and a function each kind.
+"""Where the entries of a mapper's indexes stand in Redis: a table line each kind.
 
-Entries take a group of writes, of one mapper and changing the same fields, at a time, since that
-takes the fewest steps of Python. The entries of a `Unique` are its owners: claims of the plan,
-which the commit checks; only their key is known here.
+What they are is told for all indexes that a write concerns at once, by generated functions (see
+`moves` and `standings`). The entries of a `Unique` are its owners: claims of the plan, which the
+commit checks; only their key is known here.
 """
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from typing import TypeAlias, cast
 
 import attrs
 
 from redmapper.mapping.columns import Record
-from redmapper.mapping.entries import EntryValues, key_tail
+from redmapper.mapping.entries import EntryValues, key_tail, key_tails
 from redmapper.mapping.indexes import Index, Lookup, Ordered, Unique
 from redmapper.mapping.inline import Terms
 from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
@@ -23,14 +23,8 @@ from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.layout import cuttable
 from redmapper.strategies.lua.moves import Held, Moves, generate_moves
 from redmapper.strategies.lua.receipts import LANE_MINUTES
+from redmapper.strategies.lua.standings import Standings, generate_standings
 from redmapper.wire import Argument
-from redmapper.work.plan import EntityWrite
-
-Writes: TypeAlias = Sequence[EntityWrite]
-"""Of one mapper, changing the same fields."""
-
-Members: TypeAlias = dict[bytes, list[bytes]]
-"""Members of sets, by the key of the set."""
 
 
 @attrs.frozen
@@ -44,32 +38,9 @@ class SortedEntries:
     value: Callable[[Record], bytes]
     descends: bool
 
-    def come(self, writes: Writes, tails: list[bytes]) -> list[bytes]:
-        """The members of new entities."""
-        value = self.value
-        pairs = zip(writes, self._tails(tails), strict=True)
-        return [value(cast("Record", write.record)) + tail for write, tail in pairs]
-
-    def go(self, writes: Writes, tails: list[bytes]) -> list[bytes]:
-        """The members of entities that go."""
-        value = self.value
-        pairs = zip(writes, self._tails(tails), strict=True)
-        return [value(cast("Record", write.base)) + tail for write, tail in pairs]
-
-    def change(self, writes: Writes, tails: list[bytes]) -> tuple[list[bytes], list[bytes]]:
-        """Those that only the new record has come, those that only the old one has go."""
-        come, go = self.come(writes, tails), self.go(writes, tails)
-        if all(map(operator.ne, come, go)):  # as where the index is over what has changed
-            return come, go
-        moved = [pair for pair in zip(come, go, strict=True) if pair[0] != pair[1]]
-        return [after for after, _ in moved], [before for _, before in moved]
-
     def member(self, record: Record, tail: bytes) -> bytes:
         """The one of one entity."""
         return self.value(record) + (descending(tail) if self.descends else tail)
-
-    def _tails(self, tails: list[bytes]) -> list[bytes]:
-        return list(map(descending, tails)) if self.descends else tails
 
 
 @attrs.frozen
@@ -80,38 +51,6 @@ class SetEntries:
     values: EntryValues
     one: Callable[[Record], bytes] | None
 
-    def come(self, writes: Writes, added: Members) -> None:
-        """The members of new entities."""
-        head, values, one = self.head, self.values, self.one
-        if one is not None:
-            for _, key, _, _, record, _ in writes:
-                added.setdefault(head + one(cast("Record", record)), []).append(key)
-            return
-        for write in writes:
-            for value in values(cast("Record", write.record)):
-                added.setdefault(head + value, []).append(write.key)
-
-    def go(self, writes: Writes, removed: Members) -> None:
-        """The members of entities that go."""
-        head, values = self.head, self.values
-        for write in writes:
-            for value in values(cast("Record", write.base)):
-                removed.setdefault(head + value, []).append(write.key)
-
-    def change(self, writes: Writes, added: Members, removed: Members) -> None:
-        """Those that only the new record has come, those that only the old one has go."""
-        head, values = self.head, self.values
-        for write in writes:
-            before, after = values(cast("Record", write.base)), values(cast("Record", write.record))
-            if before == after:
-                continue
-            for value in after:
-                if value not in before:
-                    added.setdefault(head + value, []).append(write.key)
-            for value in before:
-                if value not in after:
-                    removed.setdefault(head + value, []).append(write.key)
-
 
 Entries: TypeAlias = "SortedEntries | SetEntries"
 
@@ -121,13 +60,19 @@ class Affected:
     """The entries that a write concerns, by the structure that holds them.
 
     `long` are the fields it writes that may stand in pieces. `moves` says what one write moves in
-    them, None where it touches no index.
+    them, `standings` where many entities stand; `moves` is None where no index is touched.
     """
 
     sorted: tuple[SortedEntries, ...]
     sets: tuple[SetEntries, ...]
     long: tuple[bytes, ...]
     moves: Moves | None
+    held: Held
+
+    @cached_property
+    def standings(self) -> Standings:
+        """Made when it is first asked for: most combinations of changed fields come alone."""
+        return generate_standings(self.held)
 
 
 def _affected(indexes: Sequence[tuple[Terms, Entries]], long: Iterable[bytes]) -> Affected:
@@ -143,6 +88,7 @@ def _affected(indexes: Sequence[tuple[Terms, Entries]], long: Iterable[bytes]) -
         sets=tuple(each for _, each in sets),
         long=tuple(long),
         moves=generate_moves(held) if indexes else None,
+        held=held,
     )
 
 
@@ -155,13 +101,15 @@ class MapperPlaces:
     """Where everything of a mapper stands, each key spelled once.
 
     `named` are the words that say to a commit of one which mapper it is, `records` is what the keys
-    of its records begin with, `tail` makes what members of sorted sets end with, `uniques` are the
-    hashes of owners, `all` the entries that come and go with an entity.
+    of its records begin with, `tail` makes what members of sorted sets end with, of a key, and
+    `tails` of many; `uniques` are the hashes of owners, `all` the entries that come and go with an
+    entity.
     """
 
     named: tuple[Argument, ...]
     records: bytes
     tail: Callable[[KeyBytes], bytes]
+    tails: Callable[[Iterable[KeyBytes]], list[bytes]]
     listing: bytes
     sequence: bytes
     uniques: dict[MappedIndex, bytes]
@@ -201,6 +149,7 @@ def _places(keyspace: Keyspace, mapped: MappedClass) -> MapperPlaces:
         named=(LANE_MINUTES, mapped.name, mapped.fingerprint),
         records=keyspace.records(mapped),
         tail=tail,
+        tails=key_tails(mapped.key.scalar),
         listing=listing,
         sequence=keyspace.sequence(mapped),
         uniques={index: keyspace.index(mapped, index) for index in mapped.uniques},

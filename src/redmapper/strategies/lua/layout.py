@@ -12,7 +12,7 @@ The key of an entity is in the name of its Redis key, so the hash does not repea
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import compress, repeat, takewhile
 from typing import NamedTuple
@@ -69,6 +69,38 @@ def cut(
                 fields = changes.copy()
             _put(fields, name, value)
     return fields
+
+
+def pieces(column: Sequence[bytes]) -> list[int]:
+    """Of each of these values, how many pieces it stands in; nothing where all stand whole."""
+    if is_constant(column):
+        size = len(column[0])
+        return [_pieces(size)] * len(column) if PIECE < size <= MOST else []
+    sizes = list(map(len, column))
+    return list(map(_pieces, sizes)) if max(sizes) > PIECE else []
+
+
+def is_constant(column: Sequence[object]) -> bool:
+    """Whether its values, of which there is one at least, are all the same."""
+    first = column[0]
+    return first == column[-1] and column.count(first) == len(column)
+
+
+def _pieces(size: int) -> int:
+    return (size + PIECE - 1) // PIECE if PIECE < size <= MOST else 1
+
+
+def cut_column(
+    name: bytes, column: Sequence[bytes], count: int
+) -> Iterator[tuple[bytes, Sequence[bytes]]]:
+    """A column of values that stand in so many pieces each, as the columns of these."""
+    alike = is_constant(column)
+    for number, each in enumerate((name, *_following(name)[: count - 1])):
+        start, end = number * PIECE, (number + 1) * PIECE
+        if alike:
+            yield each, [column[0][start:end]] * len(column)
+        else:
+            yield each, [value[start:end] for value in column]
 
 
 def cut_check(

@@ -57,6 +57,7 @@ class _Reading:
     def __init__(self, packed: bytes, words: list[Any]) -> None:
         self.integers = iter(_unpacked(packed))
         self.words = iter(words)
+        self.entities: list[Any] = []
 
     def number(self) -> int:
         """The next integer."""
@@ -75,7 +76,14 @@ class _Reading:
 
     def versions(self) -> list[Any]:
         count, first = self.number(), self.number()
-        return [count, first, self.take(count)]
+        return [count, first, self.column(count)]
+
+    def column(self, rows: int) -> list[Any]:
+        """A value for each row, or one for all."""
+        count = self.number()
+        assert count in (1, rows)
+        said = self.take(count)
+        return said if count == rows else said * rows
 
     def fields(self) -> list[Any]:
         key, count = self.number(), self.number()
@@ -83,27 +91,35 @@ class _Reading:
 
     def owners(self) -> list[Any]:
         key, values, given, lost = self.number(), self.number(), self.number(), self.number()
+        getting = self.named(values)
         places = [self.number() - 1 for _ in range(given)]
         gets = self.take(values)
-        owners = dict(zip(gets, self.take(values), strict=True))
+        owners = dict(zip(gets, getting, strict=True))
         now = zip([gets[place] for place in places], self.take(given), strict=True)
         return [key, owners, dict(now), self.take(lost)]
 
     def sets(self) -> tuple[list[Any], list[Any]]:
         count, first, single = self.number(), self.number(), self.number()
-        alone = [first, self.take(single)]
+        alone = [first, self.named(single)]
         return alone, [self.members() for _ in range(count - single)]
+
+    def named(self, count: int) -> list[Any]:
+        """The keys of so many entities."""
+        return [self.entities[self.number() - 1] for _ in range(count)]
 
     def members(self) -> list[Any]:
         come, go = self.number(), self.number()
-        return [self.take(come), self.take(go)]
+        return [self.named(come), self.named(go)]
 
     def sorted(self) -> list[Any]:
-        return [self.number(), *self.members()]
+        key, come, go = self.number(), self.number(), self.number()
+        return [key, self.take(come), self.take(go)]
 
     def records(self) -> list[Any]:
         count, rows, first = self.number(), self.number(), self.number()
-        return [first, self.take(count), [self.take(count) for _ in range(rows)]]
+        names = self.take(count)
+        columns = [self.column(rows) for _ in range(count)]
+        return [first, names, [list(row) for row in zip(*columns)] or [[]] * rows]  # noqa: B905
 
     def command(self) -> list[Any]:
         key, count = self.number(), self.number()
@@ -122,6 +138,7 @@ def sections() -> Callable[[CommitCall], Sections]:
         absent, versions = [reading.number(), reading.number()], reading.versions()
         fields = reading.each(reading.fields)
         sequences = reading.each(lambda: [reading.number(), *reading.take(1)])
+        reading.entities = reading.take(reading.number())
         owners = reading.each(reading.owners)
         single, sets = reading.sets()
         ordered, records = reading.each(reading.sorted), reading.each(reading.records)

@@ -10,6 +10,7 @@ import pytest
 from redmapper import Field, Key, Lookup, Mapper, MapperRegistry, Ordered, Unique
 from redmapper.mapping.columns import Record
 from redmapper.mapping.mapped import MappedClass
+from redmapper.mapping.ordering import order_int
 from redmapper.strategies.lua.calls import CommitCall
 from redmapper.strategies.lua.commit import compile_plan
 from redmapper.strategies.lua.entries import Places
@@ -152,8 +153,9 @@ def test_a_whole_call(sections: Read):
 def test_the_words_of_a_call():
     """As they are sent: the integers as one, then those that they speak of."""
     call = compiled(write(1, None, {"name": "a"}, mapper="Bare"))
-    integers = [60, 1, 4, 0, 1, 5, 0, 6, 0, 0, 0, 0, 6, 0, 1, 4, 1, 0, 1, 3, 1, 5, 0]
-    assert b"\xdc\0\x17" + bytes(integers) == call.arguments[0]
+    checks = [60, 1, 4, 0, 1, 5, 0, 6, 0, 0, 0, 0, 0]
+    writes = [0, 6, 0, 1, 4, 1, 0, 1, 3, 1, 5, 1, 1, 1, 0]
+    assert b"\xdc\0\x1c" + bytes(checks + writes) == call.arguments[0]
     names, values = [b"name", b"tags", b"@"], [b"a", b"[]", b"w"]
     assert ["Bare", BARE.fingerprint, b"\x811", *names, *values] == call.arguments[1:]
 
@@ -330,9 +332,118 @@ def test_an_index_whose_fields_are_the_same_is_not_touched(sections: Read):
     assert [b"{s}:User", b"{s}:User:1"] == call.keys[3:]
 
 
+def test_what_is_the_same_in_all_records_is_said_once(sections: Read):
+    """As the version is; what differs is said for each."""
+    call = compiled(*(write(key, None, {"name": "a", "age": key}) for key in range(1, 4)))
+    values = [b"a", b"1", b"2", b"3", b"[]", b"w"]
+    assert values == call.arguments[-len(values) :]
+    rows = [[b"a", age, b"[]", b"w"] for age in (b"1", b"2", b"3")]
+    assert rows == sections(call).records[0][2]
+
+
+def test_what_is_the_same_at_both_ends_is_not_the_same_in_all(sections: Read):
+    """Each record is asked."""
+    call = compiled(*(write(key, None, {"name": "a" if key != 2 else "b"}) for key in (1, 2, 3)))
+    assert [b"a", b"b", b"a"] == [row[0] for row in sections(call).records[0][2]]
+
+
+def test_one_version_of_all_is_said_once(sections: Read):
+    """As where one commit has written them."""
+    call = compiled(*(write(key, {"name": "a"}, {"name": "b"}) for key in (1, 2, 3)))
+    assert 1 == call.arguments.count(b"v")
+    assert [3, 5, [b"v"] * 3] == sections(call).versions
+
+
+def test_each_version_is_said_where_they_differ(sections: Read):
+    """In the order of the records."""
+    versions = [b"x", b"y", b"x"]
+    call = compiled(
+        *(
+            write(key, {"name": "a"}, {"name": "b"}, AtVersion(version))
+            for key, version in enumerate(versions, 1)
+        )
+    )
+    assert [3, 5, versions] == sections(call).versions
+
+
+def test_records_with_other_numbers_of_pieces_are_not_of_one_shape(sections: Read):
+    """Whether one piece or several; each stands under its own key."""
+    sizes = [64, 65, 1, 129, 128, 513]
+    call = compiled(*(write(key, None, {"name": "x" * size}) for key, size in enumerate(sizes)))
+    pieces = {0: [64], 2: [1], 5: [513], 1: [64, 1], 4: [64, 64], 3: [64, 64, 1]}
+    found = {
+        call.keys[first - 1 + at]: [len(v) for n, v in zip(names, row, strict=True) if b"n" in n]
+        for first, names, rows in sections(call).records
+        for at, row in enumerate(rows)
+    }
+    assert {b"{s}:User:%d" % key: sizes for key, sizes in pieces.items()} == found
+    assert 3 == len(sections(call).records)
+
+
+def test_a_change_of_a_long_value_moves_its_pieces(sections: Read):
+    """Beside changes of short ones, which are of another shape."""
+    call = compiled(
+        write(1, {"name": "a"}, {"name": "b"}),
+        write(2, {"name": "a"}, {"name": "x" * 65}),
+        write(3, {"name": "x" * 65}, {"name": "c"}),
+    )
+    found = {call.keys[first - 1]: rows for first, _, rows in sections(call).records}
+    expected = {
+        b"{s}:User:1": [[b"b", b"w"]],
+        b"{s}:User:2": [[b"x" * 64, b"w", b"x"]],
+        b"{s}:User:3": [[b"c", b"w"]],
+    }
+    assert expected == found
+    assert [[7, "HDEL", [b"name:1"]]] == sections(call).commands
+
+
+# --- what moves in an index ------------------------------------------------------------------
+
+
+def by_age(found: Any) -> list[Any]:
+    """Of the sorted sets, what moves in that of ages."""
+    return [[come, go] for _, come, go in found.sorted if come or go]
+
+
+def test_a_member_that_changes_comes_and_goes(sections: Read):
+    """The new one and the old one."""
+    found = sections(compiled(write(1, {"age": 5}, {"age": 0})))
+    assert [[[order_int(0) + b"\x811"], [FIVE + b"\x811"]]] == by_age(found)
+
+
+def test_a_member_that_stays_neither_comes_nor_goes(sections: Read):
+    """That of the other entities of the group does."""
+    writes = (_changing(1, b"5", b"5"), _changing(2, b"5", b"6"))
+    found = sections(compiled(*writes))
+    assert [[[order_int(6) + b"\x812"], [FIVE + b"\x812"]]] == by_age(found)
+
+
+def _changing(key: int, before: bytes, after: bytes) -> EntityWrite:
+    """A user whose age is written, whether it is another or not."""
+    base, changes = record(key, b"v", age=5), {b"age": after, b"@": b"w"}
+    base[b"age"] = before
+    return EntityWrite(USERS, b"%d" % key, AtVersion(b"v"), base, {**base, **changes}, changes)
+
+
+def test_a_key_stays_in_the_sets_of_values_that_stay(sections: Read):
+    """Only the difference is said."""
+    call = compiled(write(1, {"tags": ["a", "b"]}, {"tags": ["b", "c"]}))
+    first, members = sections(call).single
+    keys = [b"{s}:User/by_tag/" + value + b"\0\1" for value in (b"c", b"a")]
+    assert (keys, [b"1"]) == (call.keys[first - 1 : first + 1], members)
+    assert [[[], [b"1"]]] == sections(call).sets
+
+
+def test_the_same_values_in_another_order_change_nothing(sections: Read):
+    """A set has none."""
+    found = sections(compiled(write(1, {"tags": ["a", "b"]}, {"tags": ["b", "a"]})))
+    assert ([], []) == (found.single[1], found.sets)
+
+
 def test_a_plan_of_nothing_is_an_empty_call(sections: Read):
     """Every section is there."""
     call = compile_plan(FlushPlan(()), Places(Keyspace(b"{s}")), THROUGH, frozenset())
     assert [0, 4] == sections(call).absent
-    assert [60, 0, 0, 4, 0, 4, 0, 0, 0, 0, 4, 0, 0, 0, 0] == list(call.arguments[0][3:])
+    checks, writes = [60, 0, 0, 4, 0, 4, 0, 0, 0, 0], [0, 0, 4, 0, 0, 0, 0]
+    assert checks + writes == list(call.arguments[0][3:])
     assert 1 == len(call.arguments)

