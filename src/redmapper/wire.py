@@ -30,7 +30,7 @@ Reply: TypeAlias = Any
 """A decoded reply: bytes, int, None, or a list (or dict, under RESP3) of these."""
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Script:
     """A Lua script, sent by its digest and in full only to a server that does not know it."""
 

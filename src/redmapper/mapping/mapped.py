@@ -42,7 +42,7 @@ _SHORT_DIGITS = 18
 """Bytes of a key that is surely below it."""
 
 
-@attrs.frozen(repr=False, eq=False)
+@attrs.frozen(repr=False, eq=False, slots=False)
 class MappedIndex:
     """An index of a mapped class, and the functions that give a record's values in it.
 
@@ -91,7 +91,7 @@ def _codec_name(column: Column) -> str:
     return column.kind.scalar.name if column.kind.scalar else "nested"
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class KeyColumn:
     """The key of a mapped class."""
 
@@ -120,7 +120,7 @@ class KeyColumn:
         return self.scalar.type is int and self.declared.new is None
 
 
-@attrs.frozen(eq=False)
+@attrs.frozen(eq=False, slots=False)
 class MappedClass:
     """All that redmapper knows of one domain class. Made by the registry, never changed."""
 

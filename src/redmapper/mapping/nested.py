@@ -76,7 +76,7 @@ def _dump(value: object) -> str:
 _TOO_DEEP = "it contains itself or is nested too deeply"
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Nested:
     """How the values of one annotation are stored."""
 

@@ -14,7 +14,7 @@ from redmapper.work.keys import KeyMaker
 from redmapper.work.strategy import BoundStrategy, MakesEntities
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Session:
     """What a unit has of its store: all that is the same for every unit.
 

@@ -55,7 +55,7 @@ class SetEntries:
 Entries: TypeAlias = "SortedEntries | SetEntries"
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Affected:
     """The entries that a write concerns, by the structure that holds them.
 
