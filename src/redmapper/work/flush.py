@@ -78,10 +78,12 @@ class Flush:
         if table.superseded:
             self._check_superseded()
         found = suspects(table.objects.values())
-        if len(found) == 1 and handling is None and self._is_lone(found[0]):
-            if found[0].base is None or found[0].deleted:
-                self._check_keys(found)
-            return (yield from self._write_lone(found[0]))
+        if len(found) == 1 and handling is None:
+            (lone,) = found
+            if self._is_lone(lone):
+                if lone.base is None or lone.deleted:
+                    self._check_keys(found)
+                return (yield from self._write_lone(lone))
         moved = self._check_keys(found)
         if self.session.validates:
             check_valid(table)
