@@ -141,12 +141,10 @@ def are_plain(found: Sequence[Tracked]) -> bool:
 
     Their mappers are plain; each is new and has its key, or was loaded, and is to be checked.
     """
-    if not all(mapped.plain for mapped in {each.mapped for each in found}):
-        return False
     for each in found:
         if each.key is None or each.over_any or each.over_version is not None:
             return False
-        if each.snapshot is None and each.base is not None:
+        if (each.snapshot is None and each.base is not None) or not each.mapped.plain:
             return False
     return True
 

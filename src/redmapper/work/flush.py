@@ -78,34 +78,25 @@ class Flush:
         if table.superseded:
             self._check_superseded()
         found = suspects(table.objects.values())
-        if len(found) == 1 and handling is None:
+        validates = self.session.validates
+        if len(found) == 1 and not validates and self._are_plain(found):
             (lone,) = found
-            if self._is_lone(lone):
-                if lone.base is None or lone.deleted:
-                    self._check_keys(found)
-                return (yield from self._write_lone(lone))
+            if lone.base is None or lone.deleted:
+                self._check_keys(found)
+            return (yield from self._write_lone(lone))
         moved = self._check_keys(found)
-        if self.session.validates:
+        if validates:
             check_valid(table)
             moved = True  # a validator may have set something
         yield from self._write_many(suspects(table.tracked) if moved else found)
 
-    # --- one object alone, which is what most commits are ---
-
-    def _is_lone(self, tracked: Tracked) -> bool:
-        """Whether nothing else is pending, and nothing about this object is out of the ordinary."""
+    def _are_plain(self, found: list[Tracked]) -> bool:
+        """Whether nothing else is pending, and nothing about these is out of the ordinary."""
         table = self.map
-        return not (
-            table.blind
-            or table.guarding
-            or table.outdated
-            or self.session.validates
-            or tracked.over_any
-            or tracked.over_version is not None
-            or tracked.key is None
-            or (tracked.snapshot is None and tracked.base is not None)
-            or not tracked.mapped.plain
-        )
+        special = table.blind or table.guarding or table.outdated or self.handling
+        return not special and are_plain(found)
+
+    # --- one object alone, which is what most commits are ---
 
     def _write_lone(self, tracked: Tracked) -> Flow[None]:
         """What follows in `run` comes to this."""
@@ -129,12 +120,10 @@ class Flush:
     # --- many of which none is out of the ordinary ---
 
     def _write_many(self, found: list[Tracked]) -> Flow[None]:
-        table = self.map
-        special = table.blind or table.guarding or table.outdated or self.handling
-        if special or not are_plain(found):
-            yield from self._write_all(self._pending(found))
-        else:
+        if self._are_plain(found):
             yield from self._write_plain(found)
+        else:
+            yield from self._write_all(self._pending(found))
 
     def _write_plain(self, found: list[Tracked]) -> Flow[None]:
         """What `_write_all` comes to, without a `Pending` for each: they are made for errors."""

@@ -159,7 +159,7 @@ class IdentityMap:
         name, ids = mapped.name, list(map(id, objs))
         places = [(name, key) for key in keys]
         known = self.objects.keys() & ids or self.entities.keys() & places
-        if known or len(set(ids)) < len(ids) or len(set(keys)) < len(keys):
+        if known or len(set(keys)) < len(keys):
             return False
         tracked = list(map(Tracked, objs, repeat(mapped), keys))
         self.entities.update(zip(places, tracked, strict=True))

@@ -104,14 +104,12 @@ class KeyMaker:
     ) -> tuple[tuple[MappedClass, int], ...]:
         """The greatest integer key given by hand, a mapper: the sequence must pass it."""
         greatest: dict[MappedClass, int] = {}
-        for pending, (mapped, key, _, base, _, _) in written:
-            if base is not None or not mapped.key.sequential:
+        for pending, write in written:
+            number = given_number(write)
+            if number is None or pending.tracked is None or pending.tracked.assigned is not None:
                 continue
-            tracked, number = pending.tracked, mapped.decode_key(key)
-            if tracked is None or tracked.assigned is not None or number >= SEQUENCE_LIMIT:
-                continue
-            if number > greatest.get(mapped, 0):
-                greatest[mapped] = number
+            if number > greatest.get(write.mapped, 0):
+                greatest[write.mapped] = number
         return tuple(greatest.items())
 
 

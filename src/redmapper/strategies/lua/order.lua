@@ -62,11 +62,10 @@ local function in_order(rows, count)
 
   -- Rows that the first so many bytes of a term have not told apart.
   local function settle(rows, t, from, sorted, most_rows)
-    local kind, texts = order[t].of.kind, order[t].texts
-    local text = texts[rows[1]]
-    if kind.steps and text and #text > from + kind.steps - 1 then
+    local kind, alike = order[t].of.kind, all_alike(rows, order[t].texts)
+    if kind.steps and not alike then
       put_in_order(rows, t, from + kind.steps, sorted, most_rows)
-    elseif order[t + 1] and (kind.steps or all_alike(rows, texts)) then
+    elseif order[t + 1] and alike then
       put_in_order(rows, t + 1, 1, sorted, most_rows)
     else
       read_terms(t + 1, rows)

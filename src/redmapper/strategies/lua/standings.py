@@ -72,7 +72,7 @@ def _said(held: Held) -> dict[str, list[str]]:
     """The expressions of the columns, by their kind."""
     return {
         "sets": [f"{head!r} + {value_of(terms, 'value')}" for head, terms in held.sets],
-        "lists": [
+        "several_of": [
             f"[{head!r} + value for value in several_{at}(record)]"
             for at, (head, _) in enumerate(held.several)
         ],

@@ -781,6 +781,30 @@ def _none_first(name: str) -> Callable[[Entry], tuple[bool, Any]]:
     return key
 
 
+class TestTextsInOrder:
+    """Texts that begin alike, ordered without an index: they are compared a few bytes at a time."""
+
+    @pytest.mark.parametrize("length", [5, 6, 7, 12, 126, 192])
+    @pytest.mark.parametrize("rest", ["\0", " ", "é", "x" * 70])
+    def test_a_text_comes_before_those_it_begins(
+        self, open_store: OpenStore, length: int, rest: str
+    ) -> None:
+        """Wherever it ends; what is equal goes by key, and a limit takes the first."""
+        opened = open_store(REGISTRY)
+        short = "L" * length
+        cities = [short, short + rest, short, short + rest + rest, short + rest, None]
+        save(
+            opened, *(User("a", age=1, city=city, id=at) for at, city in enumerate(cities, start=1))
+        )
+        found = opened.query(User).where(Users.name == "a")
+        for ordered, expected in (
+            (found.order_by(Users.city), [6, 1, 3, 2, 5, 4]),
+            (found.order_by(Users.city.desc()), [4, 2, 5, 1, 3, 6]),
+        ):
+            for limit in (1, 2, 3, 4, 6):
+                assert expected[:limit] == ids(ordered.limit(limit))
+
+
 _CONDITIONS_ON_ENTRIES: list[tuple[Callable[[], Predicate], Callable[[Entry], bool]]] = [
     (lambda: Entries.a == "a", lambda row: row.a == "a"),
     (Entries.a.is_none, lambda row: row.a is None),

@@ -1,4 +1,4 @@
-"""What a write moves in several indexes: the generated function, and those of each index."""
+"""What a write moves in several indexes, and where many stand: as the functions of each say."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,6 +15,7 @@ from redmapper.mapping.columns import Record
 from redmapper.mapping.inline import names_of
 from redmapper.mapping.ordering import descending, order_int
 from redmapper.strategies.lua.moves import Held, Moves, generate_moves
+from redmapper.strategies.lua.standings import Entries, generate_standings
 
 
 class Size(Enum):
@@ -87,7 +88,9 @@ def held(sets: list[str], several: list[str], ordered: list[str]) -> Held:
     )
 
 
-MOVES = generate_moves(held(SETS, SEVERAL, SORTED))
+HELD = held(SETS, SEVERAL, SORTED)
+MOVES = generate_moves(HELD)
+STANDINGS = generate_standings(HELD)
 
 things = st.builds(
     Thing,
@@ -117,14 +120,14 @@ def sets_of(record: Record) -> list[bytes]:
     ]
 
 
-def members_of(record: Record) -> dict[bytes, bytes]:
+def members_of(record: Record, tail: bytes = TAIL) -> dict[bytes, bytes]:
     """Its members of the sorted sets, by the function of each index."""
-    members = {b"listing": TAIL}
+    members = {b"listing": tail}
     for name in SORTED:
         index = MAPPED.indexes[name]
         (value,) = index.values(record)
         down = index.index.terms[-1].descending
-        members[head(name)] = value + (descending(TAIL) if down else TAIL)
+        members[head(name)] = value + (descending(tail) if down else tail)
     return members
 
 
@@ -208,10 +211,57 @@ def test_sets_alone_move():
     assert ([b"s/b\0\1"], [], (1, 0, 0)) == moved(moves, None, new)
 
 
-def test_its_source_can_be_read():
+# --- many ------------------------------------------------------------------------------------
+
+
+@example([Thing()])
+@example([Thing(name="\0", raw=b"\0\1", age=0, tags=[])])
+@example([Thing(name="GROSS", age=255, tags=["a", "a"]), Thing()])
+@example([Thing(name="Straße", age=256, id=-1)])
+@given(st.lists(things, max_size=4))
+def test_many_stand_where_each_index_says(found: list[Thing]):
+    """Of each record its values, behind the heads and before the key: a column for each index."""
+    tails = [MAPPED.encode_key(thing.id) for thing in found]
+    records = list(map(MAPPED.encode, found, tails))
+    members = [members_of(*each).values() for each in zip(records, tails, strict=True)]
+    values = {
+        name: [MAPPED.indexes[name].values(each) for each in records] for name in MAPPED.indexes
+    }
+    expected = Entries(
+        sets=[[head(name) + value for (value,) in values[name]] for name in SETS],
+        several=[
+            [[head(name) + value for value in each] for each in values[name]] for name in SEVERAL
+        ],
+        members=list(map(list, zip(*members, strict=True))) or [[] for _ in [b"listing", *SORTED]],
+    )
+    assert expected == STANDINGS(records, tails)
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (([], [], []), ([], [], [[b"t"]])),
+        ((["by_name"], [], []), ([[b"by_name/a\0\1"]], [], [[b"t"]])),
+        (([], ["by_tag"], []), ([], [[[b"by_tag/x\0\1", b"by_tag/y\0\1"]]], [[b"t"]])),
+        (([], [], ["age_order"]), ([], [], [[b"t"], [order_int(1) + b"t"]])),
+    ],
+    ids=["none", "a set", "sets of a collection", "a sorted set"],
+)
+def test_many_may_miss_any_of_them(names: Any, expected: Any):
+    """A change concerns few."""
+    record = MAPPED.encode(Thing(name="A", age=1, tags=["x", "y"]), b"7")
+    assert expected == generate_standings(held(*names))([record], [b"t"])
+
+
+# --- both ------------------------------------------------------------------------------------
+
+
+def test_their_source_can_be_read():
     """It is plain Python."""
-    source: str = MOVES.source  # type: ignore[attr-defined]
-    assert source.startswith("def moves(base, record, tail, keys, words):\n")
+    moves: str = MOVES.source  # type: ignore[attr-defined]
+    standings: str = STANDINGS.source  # type: ignore[attr-defined]
+    assert moves.startswith("def moves(base, record, tail, keys, words):\n")
+    assert standings.startswith("def standings(records, tails):\n")
 
 
 def test_what_has_no_order_is_refused():
