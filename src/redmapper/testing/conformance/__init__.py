@@ -119,6 +119,7 @@ from redmapper.testing.conformance.queries import (
     TestQueriesOnUnits,
     TestReadable,
     TestRefusedQueries,
+    TestTextsInOrder,
     TestWindow,
 )
 from redmapper.testing.conformance.registering import (
@@ -231,6 +232,7 @@ __all__ = [
     "TestStream",
     "TestTaken",
     "TestTexts",
+    "TestTextsInOrder",
     "TestTransact",
     "TestUniqueValues",
     "TestUnits",
