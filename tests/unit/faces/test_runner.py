@@ -1,12 +1,15 @@
 """The runners of both faces, over a link that is played by hand."""
 
 import asyncio
+import socket
 from collections.abc import Callable
 from typing import Any
 
 import attrs
+import hiredis
 import pytest
 from redis import exceptions as theirs
+from redis._parsers import hiredis as theirs_parser
 
 from redmapper import BatchReport, ConnectionLost, MemoryIndexStrategy, OutOfMemory, StoreError
 from redmapper.faces.aio import runner as aio
@@ -15,6 +18,7 @@ from redmapper.faces.aio.runner import AsyncServerRunner
 from redmapper.faces.observe import Observer
 from redmapper.faces.sync import runner as sync
 from redmapper.faces.sync.links import OwnLinks, SharedLinks
+from redmapper.faces.sync.plain import PlainLink
 from redmapper.faces.sync.runner import MemoryRunner, ServerRunner
 from redmapper.wire import Batch, Command, Flow, Script, ask, call
 
@@ -195,6 +199,16 @@ def test_a_link_that_stays_lost_is_given_up(run: Run, answers: list[Any], sent: 
     assert sent == lost.value.sent
 
 
+def test_without_patience_no_further_attempt_begins(run: Run, monkeypatch: pytest.MonkeyPatch):
+    """A client's own retries may have used it up."""
+    for module in (sync, aio):
+        monkeypatch.setattr(module, "PATIENCE", -1)
+    link = Link([theirs.TimeoutError("no"), [b"1"]])
+    with pytest.raises(ConnectionLost):
+        run(ask(CALL), link)
+    assert 1 == len(link.sent)
+
+
 def test_a_broken_link_is_not_used_again(run: Run):
     """Replies may still be under way on it."""
     link = Link([[b"1", theirs.TimeoutError("no")], [b"1", b"2"]])
@@ -227,11 +241,58 @@ def test_a_refusal_of_a_resent_commit_leaves_its_outcome_open(run: Run):
     assert lost.value.sent
 
 
+def test_a_refusal_of_a_commit_that_was_not_sent_before_is_a_refusal(run: Run):
+    """Nothing but the link had been lost."""
+    link = Link([(ConnectionRefusedError("no"),), [theirs.OutOfMemoryError("full")]])
+    with pytest.raises(OutOfMemory):
+        run(ask(COMMIT), link)
+
+
 def test_a_refusal_of_a_resent_reading_is_a_refusal(run: Run):
     """Reading twice is reading once."""
     link = Link([theirs.TimeoutError("no"), [theirs.OutOfMemoryError("full")]])
     with pytest.raises(OutOfMemory):
         run(ask(CALL), link)
+
+
+@attrs.define
+class PlainLinks:
+    """The same plain link each time, and what became of it."""
+
+    link: PlainLink
+    ended: list[str] = attrs.field(factory=list)
+
+    def take(self) -> PlainLink:
+        """It."""
+        return self.link
+
+    def give_back(self, link: Any) -> None:
+        """Given back."""
+        assert self.link is link
+        self.ended.append("given back")
+
+    def drop(self, link: Any) -> None:
+        """Dropped."""
+        assert self.link is link
+        self.ended.append("dropped")
+
+    def close(self) -> None:
+        """Nothing is left."""
+
+
+def test_a_plain_link_to_a_server_that_is_loading_is_dropped(monkeypatch: pytest.MonkeyPatch):
+    """Wherever among the replies it says so; and another link is tried."""
+    monkeypatch.setattr(sync, "PAUSES", (0,))
+    reader = hiredis.Reader(
+        replyError=theirs_parser._HiredisParser.parse_error,
+        notEnoughData=theirs_parser.NOT_ENOUGH_DATA,
+    )
+    ours, end = socket.socketpair()
+    with ours, end:
+        links = PlainLinks(PlainLink(None, (ours, reader), lambda _: []))
+        end.sendall(b"+OK\r\n-LOADING Redis is loading the dataset in memory\r\n+1\r\n+2\r\n")
+        assert [b"1", b"2"] == ServerRunner(links, NOBODY).run(ask(BATCH))
+    assert ["dropped", "given back"] == links.ended
 
 
 def test_each_batch_is_reported(run: Run):

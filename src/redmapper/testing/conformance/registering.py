@@ -420,6 +420,16 @@ class TestKeys:
             uow.require(User, 1).id = 2
         assert ["Ann"] == names(store.query(User).all())
 
+    def test_a_loaded_object_with_another_key_among_added_ones(self, open_store: OpenStore) -> None:
+        """15: `add_all` of it does not make it new."""
+        store = open_store(REGISTRY)
+        save(store, User("Ann", id=1))
+        with pytest.raises(KeyChanged), store.unit() as uow:
+            ann = uow.require(User, 1)
+            ann.id = 700
+            uow.add_all([ann, User("Bob", id=701)])
+        assert [1] == [user.id for user in store.query(User)]
+
     def test_a_key_set_while_the_object_waits_for_a_number_is_its_key(
         self, open_store: OpenStore
     ) -> None:
@@ -749,6 +759,19 @@ class TestReplace:
             uow.replace(old, attrs.evolve(old, name="Bob"))
             old.age = 30
         assert User("Ann", id=1) == store.get(User, 1)
+
+    def test_superseded_objects_are_free_after_the_commit(self, open_store: OpenStore) -> None:
+        """17: changing one then is nobody's loss, and changes nothing."""
+        store = open_store(REGISTRY)
+        save(store, User("Ann", id=1), User("Bob", id=2))
+        with store.unit() as uow:
+            olds = uow.query(User).all()
+            for old in olds:
+                uow.replace(old, attrs.evolve(old, age=30))
+            uow.commit()
+            olds[0].age = 40
+            uow.commit()
+        assert [30, 30] == [user.age for user in store.query(User)]
 
     def test_a_superseded_object_can_not_be_used_again(self, open_store: OpenStore) -> None:
         """17: verbs refuse it, saying why."""

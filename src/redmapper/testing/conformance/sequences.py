@@ -239,6 +239,17 @@ class TestSequences:
         assert min(user.id for user in users if user.id) > 500
         assert 7 == len({user.id for user in users} | {500})
 
+    def test_numbers_given_many_at_once_move_the_sequence(self, open_store: OpenStore) -> None:
+        """33: the numbers that a store has in store are passed over."""
+        store = open_store(REGISTRY)
+        for name in "abcd":
+            save(store, User(name))
+        with store.unit() as uow:
+            uow.add_all([User("given", id=50), User("given", id=60)])
+            uow.commit()
+            later = uow.add(User("later"))
+        assert 61 == later.id
+
     def test_a_given_number_below_moves_nothing(self, open_store: OpenStore) -> None:
         """33: nor do negative ones, zero, and those beyond all counting."""
         store = open_store(REGISTRY)
