@@ -81,3 +81,12 @@ def liat_of(indexes: Iterable[Terms]) -> Iterator[str]:
 def indented(lines: Iterable[str]) -> Iterator[str]:
     """The same, one step further in."""
     return (f"    {line}" for line in lines)
+
+
+def generated(name: str, lines: Iterable[str], names: dict[str, Any]) -> Any:  # noqa: ANN401 - a function
+    """The function of this name that the lines define; it keeps them as its `source`."""
+    source = "\n".join(lines) + "\n"
+    exec(compile(source, f"<redmapper {name}>", "exec"), names)  # noqa: S102 - the source is ours
+    function = names[name]
+    function.source = source
+    return function

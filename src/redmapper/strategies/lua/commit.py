@@ -29,7 +29,7 @@ from redmapper.strategies.lua.layout import cut_check, is_constant
 from redmapper.strategies.lua.packing import packed
 from redmapper.strategies.lua.receipts import LANE_MINUTES, Lane
 from redmapper.strategies.lua.scripts import COMMIT
-from redmapper.strategies.lua.standings import Entries
+from redmapper.strategies.lua.standings import EntryColumns
 from redmapper.wire import Argument
 from redmapper.work.plan import (
     Absent,
@@ -59,7 +59,7 @@ class Members:
             if first(key, row) != row:
                 self.more.setdefault(key, []).append(row)
 
-    def put_all(self, entries: Entries, rows: list[int]) -> None:
+    def put_all(self, entries: EntryColumns, rows: list[int]) -> None:
         """All entries of some entities."""
         for column in entries.sets:
             self.put(column, rows)
@@ -315,7 +315,7 @@ def _moves_of_sets(groups: Iterable[Group]) -> tuple[Members, Members]:
 
 
 def _changed_members(
-    come: Entries, go: Entries, rows: list[int], added: Members, removed: Members
+    come: EntryColumns, go: EntryColumns, rows: list[int], added: Members, removed: Members
 ) -> None:
     """Those that only the new records have come, those that only the old ones have go."""
     for afters, befores in zip(come.sets, go.sets, strict=True):

@@ -16,7 +16,7 @@ from redmapper.mapping.mapped import MappedClass
 from redmapper.mapping.records import FieldChanges
 from redmapper.strategies.lua.entries import Affected, MapperPlaces, Places
 from redmapper.strategies.lua.layout import PIECE, cut, cut_column, pieces
-from redmapper.strategies.lua.standings import Entries
+from redmapper.strategies.lua.standings import EntryColumns
 from redmapper.work.plan import Check, EntityWrite
 
 
@@ -49,8 +49,8 @@ class Group:
     writes: list[EntityWrite]
     columns: list[Sequence[bytes]]
     first: int = 0
-    come: Entries | None = None
-    go: Entries | None = None
+    come: EntryColumns | None = None
+    go: EntryColumns | None = None
 
     def __attrs_post_init__(self) -> None:
         if self.affected.moves is None:
@@ -61,7 +61,7 @@ class Group:
         if not self.shape.new:
             self.go = self._entries([write.base for write in self.writes], tails)
 
-    def _entries(self, records: list[Record | None], tails: list[bytes]) -> Entries:
+    def _entries(self, records: list[Record | None], tails: list[bytes]) -> EntryColumns:
         return self.affected.standings(cast("list[Record]", records), tails)
 
 

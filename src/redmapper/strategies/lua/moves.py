@@ -16,6 +16,7 @@ from redmapper.mapping.columns import Column, Record
 from redmapper.mapping.entries import EntryValues
 from redmapper.mapping.inline import (
     Terms,
+    generated,
     indented,
     liat_of,
     lines_of,
@@ -52,19 +53,20 @@ class Held(NamedTuple):
         terms = [terms for _, terms in (*self.sets, *self.sorted)]
         return list({column.name: column for each in terms for column, _ in each}.values())
 
+    @property
+    def names(self) -> dict[str, Any]:
+        """What lines about them call."""
+        several = {f"several_{at}": values for at, (_, values) in enumerate(self.several)}
+        return names_of(self.columns) | several
+
 
 def generate_moves(held: Held) -> Moves:
     """Write, compile and keep the function."""
-    names = names_of(held.columns)
-    names |= {f"several_{at}": values for at, (_, values) in enumerate(held.several)}
-    source = "\n".join(_source(held)) + "\n"
-    exec(compile(source, "<redmapper moves>", "exec"), names)  # noqa: S102
-    moves = names["moves"]
-    moves.source = source
-    return moves  # type: ignore[no-any-return]
+    moves: Moves = generated("moves", _lines(held), held.names)
+    return moves
 
 
-def _source(held: Held) -> Iterator[str]:
+def _lines(held: Held) -> Iterator[str]:
     yield "def moves(base, record, tail, keys, words):"
     yield from indented(liat_of(terms for _, terms in held.sorted))
     yield "    if base is None:"

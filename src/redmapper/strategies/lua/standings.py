@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
 from redmapper.mapping.columns import Record
-from redmapper.mapping.inline import liat_of, lines_of, member_of, names_of, value_of
+from redmapper.mapping.inline import generated, indented, liat_of, lines_of, member_of, value_of
 from redmapper.strategies.lua.moves import Held
 
 
-class Entries(NamedTuple):
+class EntryColumns(NamedTuple):
     """The entries of some records, a column for each index, in the order of `Held`.
 
     `sets` has the key of the one set of each entity, `several` those of all of its sets; `members`
@@ -30,42 +30,36 @@ class Entries(NamedTuple):
     members: list[list[bytes]]
 
 
-Standings: TypeAlias = Callable[[Iterable[Record], Sequence[bytes]], Entries]
+Standings: TypeAlias = Callable[[Iterable[Record], Sequence[bytes]], EntryColumns]
 """`standings(records, tails)`; members end in the tails."""
 
 
 def generate_standings(held: Held) -> Standings:
     """Write, compile and keep the function."""
-    names = names_of(held.columns)
-    names |= {f"several_{at}": values for at, (_, values) in enumerate(held.several)}
-    names["Entries"] = Entries
-    source = "\n    ".join(_lines(held)) + "\n"
-    exec(compile(source, "<redmapper standings>", "exec"), names)  # noqa: S102
-    standings: Standings = names["standings"]
-    standings.source = source  # type: ignore[attr-defined]  # pyright: ignore[reportFunctionMemberAccess]
+    names = held.names | {"EntryColumns": EntryColumns}
+    standings: Standings = generated("standings", _lines(held), names)
     return standings
 
 
 def _lines(held: Held) -> Iterator[str]:
+    yield "def standings(records, tails):"
+    yield from indented(_body(held))
+
+
+def _body(held: Held) -> Iterator[str]:
     said = _said(held)
     columns = {kind: [f"{kind}_{at}" for at in range(len(each))] for kind, each in said.items()}
-    yield "def standings(records, tails):"
     for column in itertools.chain(*columns.values()):
         yield f"{column} = []"
         yield f"to_{column} = {column}.append"
     yield "for record, tail in zip(records, tails):"
-    for line in _loop(held):
-        yield f"    {line}"
+    yield from indented(lines_of(held.columns, "record", "value"))
+    yield from indented(liat_of(terms for _, terms in held.sorted))
     for kind, expressions in said.items():
         for column, expression in zip(columns[kind], expressions, strict=True):
             yield f"    to_{column}({expression})"
     told = [f"[{', '.join(each)}]" for each in columns.values()]
-    yield f"return Entries({', '.join(told)})"
-
-
-def _loop(held: Held) -> Iterator[str]:
-    yield from lines_of(held.columns, "record", "value")
-    yield from liat_of(terms for _, terms in held.sorted)
+    yield f"return EntryColumns({', '.join(told)})"
 
 
 def _said(held: Held) -> dict[str, list[str]]:

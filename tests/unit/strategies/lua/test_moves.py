@@ -15,7 +15,7 @@ from redmapper.mapping.columns import Record
 from redmapper.mapping.inline import names_of
 from redmapper.mapping.ordering import descending, order_int
 from redmapper.strategies.lua.moves import Held, Moves, generate_moves
-from redmapper.strategies.lua.standings import Entries, generate_standings
+from redmapper.strategies.lua.standings import EntryColumns, generate_standings
 
 
 class Size(Enum):
@@ -227,7 +227,7 @@ def test_many_stand_where_each_index_says(found: list[Thing]):
     values = {
         name: [MAPPED.indexes[name].values(each) for each in records] for name in MAPPED.indexes
     }
-    expected = Entries(
+    expected = EntryColumns(
         sets=[[head(name) + value for (value,) in values[name]] for name in SETS],
         several=[
             [[head(name) + value for value in each] for each in values[name]] for name in SEVERAL
