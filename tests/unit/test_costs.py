@@ -104,8 +104,9 @@ def store() -> Store:
     """On a server that is not there."""
     store = Store(REGISTRY, "redis://nowhere:1")
     store._runner = Answering()
-    with store.unit() as unit:  # the schema is known from here on
-        unit.add(user(0))
+    for number in range(2):  # the schema is known from here on, and what an insert says generated
+        with store.unit() as unit:
+            unit.add(user(number))
     return store
 
 

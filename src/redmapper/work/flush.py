@@ -104,8 +104,12 @@ class Flush:
         write = lone_write(tracked, session.new_version())
         if write is not None:
             number = given_number(write) if tracked.base is None else None
-            plan = plan_of_one(write, ((write.mapped, number),) if number else ())
-            refusals = yield from session.strategy.commit(plan)
+            one = session.writes_one
+            refusals = yield from (
+                one.commit_one(write, number)
+                if one
+                else session.strategy.commit(plan_of_one(write, number))
+            )
             if refusals:
                 pending = Pending(write.mapped, write.key, tracked, blind=False)
                 raise refused(refusals, [(pending, write)])

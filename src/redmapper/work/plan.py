@@ -158,8 +158,6 @@ def make_plan(
     guards: tuple[Guard, ...] = (),
 ) -> tuple[FlushPlan, list[DoubleClaim]]:
     """The plan of these writes and guards, and the values that two of them claim."""
-    if len(writes) == 1 and not guards:
-        return plan_of_one(writes[0], sequences), []
     if not _distinct(writes):
         message = "a plan must not write one entity twice"
         raise ValueError(message)
@@ -189,14 +187,10 @@ def _distinct(all_: Sequence[EntityWrite] | Sequence[Claim]) -> bool:
     return len({each[:2] for each in all_}) == len(all_)
 
 
-def plan_of_one(
-    write: EntityWrite, sequences: tuple[tuple[MappedClass, int], ...] = ()
-) -> FlushPlan:
-    """What `make_plan` makes of one write, which nobody else can contradict."""
-    if write.base and write.record and write.mapped.unique_fields.isdisjoint(write.changes):
-        return FlushPlan((write,), (), (), sequences)
-    given_up, wanted = _unique_changes((write,))
-    return FlushPlan((write,), tuple(wanted), tuple(given_up.values()), sequences)
+def plan_of_one(write: EntityWrite, number: int | None) -> FlushPlan:
+    """The plan of one write, which moves the sequence of its mapper where there is a number."""
+    plan, _ = make_plan((write,), ((write.mapped, number),) if number else ())
+    return plan
 
 
 def _unique_changes(

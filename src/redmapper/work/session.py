@@ -11,15 +11,14 @@ import attrs
 from redmapper.mapping.events import Handlers
 from redmapper.mapping.registry import MapperRegistry
 from redmapper.work.keys import KeyMaker
-from redmapper.work.strategy import BoundStrategy, MakesEntities
+from redmapper.work.strategy import BoundStrategy, MakesEntities, WritesOne
 
 
 @attrs.frozen(slots=False)
 class Session:
     """What a unit has of its store: all that is the same for every unit.
 
-    `validates`: a mapper has validators that run at the commit. `makes` is the strategy, where it
-    makes entities itself.
+    `validates`: a mapper has validators that run at the commit.
     """
 
     registry: MapperRegistry
@@ -32,12 +31,17 @@ class Session:
 
     @cached_property
     def makes(self) -> MakesEntities | None:
-        """The strategy, where it makes entities itself.
+        """The strategy, where it makes entities itself."""
+        return self._offering(MakesEntities)
 
-        Its class is asked: a strategy that passes every name on to another has none of these.
-        """
-        strategy: Any = self.strategy
-        return strategy if issubclass(type(strategy), MakesEntities) else None
+    @cached_property
+    def writes_one(self) -> WritesOne | None:
+        """The strategy, where it takes one write without a plan."""
+        return self._offering(WritesOne)
+
+    def _offering(self, what: type) -> Any:  # noqa: ANN401 - the strategy as one of its protocols
+        """Its class is asked: a strategy that passes every name on to another has none of these."""
+        return self.strategy if issubclass(type(self.strategy), what) else None
 
 
 @attrs.frozen(kw_only=True)

@@ -20,6 +20,8 @@ conformance suite. The contract:
 - *Entities.* Where nobody needs the records, a strategy may make the entities itself, from whatever
   form it has read: it has the two methods of `MakesEntities`. Without them the unit of work makes
   them of records, and nothing else differs.
+- *One write.* Most commits are one write that nobody else can contradict; a strategy may take it
+  without a plan: it has the method of `WritesOne`, and answers as `commit` would.
 - *Capabilities* are asked, never names: nobody above needs to know which strategy it is.
 """
 
@@ -38,7 +40,7 @@ from redmapper.mapping.registry import MapperRegistry
 from redmapper.query.explain import Explanation
 from redmapper.query.selection import Row, Selection
 from redmapper.wire import Flow
-from redmapper.work.plan import FlushPlan, Refusal
+from redmapper.work.plan import EntityWrite, FlushPlan, Refusal
 
 
 @attrs.frozen
@@ -141,6 +143,18 @@ class MakesEntities(Protocol):
 
     def find_entities(self, selection: Selection, skip: int) -> Flow[list[Any]]:
         """As `find`: the entities of the rows, but for the first so many."""
+        ...
+
+
+@runtime_checkable
+class WritesOne(Protocol):
+    """What a bound strategy may offer besides: a commit of one write."""
+
+    def commit_one(self, write: EntityWrite, number: int | None) -> Flow[Refusals]:
+        """As `commit` does the plan of this write, `plan_of_one(write, number)`.
+
+        With a number, the sequence of its mapper must reach that.
+        """
         ...
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, cast
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Protocol, cast
 
 from redmapper.mapping.columns import Record
 from redmapper.mapping.mapped import MappedClass
 from redmapper.strategies.lua.entries import Places, SetEntries
 from redmapper.strategies.lua.foreign import Types, foreign_types
 from redmapper.strategies.lua.layout import cut, cut_check, joined
-from redmapper.strategies.lua.receipts import Lane
-from redmapper.wire import Argument, Command, Reply, Script
+from redmapper.wire import Argument, Command, Reply
 from redmapper.work.plan import (
     Absent,
     AtFields,
@@ -25,19 +24,39 @@ from redmapper.work.plan import (
 )
 
 
-class CommitCall(NamedTuple):
-    """A call of a script for a plan.
+class CommitCall(Protocol):
+    """A call of a script.
 
-    `mappers`, `checked` and `claimed` say what positions in violations mean, `types` what type each
-    key must have.
+    `mappers`, `checked` and `claimed` say what positions in violations mean, of the `plan` that the
+    call does; `types` tells what type each key must have, and `keys` begin with that of the lane.
     """
 
+    @property
+    def command(self) -> Command: ...  # noqa: D102 - see above
+
+    @property
+    def plan(self) -> FlushPlan: ...  # noqa: D102
+
+    @property
+    def mappers(self) -> Sequence[MappedClass]: ...  # noqa: D102
+
+    @property
+    def checked(self) -> Mapping[type[Check], Sequence[int]]: ...  # noqa: D102
+
+    @property
+    def claimed(self) -> Sequence[Claim]: ...  # noqa: D102
+
+    @property
+    def types(self) -> Types: ...  # noqa: D102
+
+    @property
+    def keys(self) -> list[bytes]: ...  # noqa: D102
+
+
+class Spelled:
+    """The words of a call, by what they are."""
+
     command: Command
-    plan: FlushPlan
-    mappers: Sequence[MappedClass]
-    checked: dict[type[Check], list[int]]
-    claimed: Sequence[Claim]
-    types: Types
 
     @property
     def keys(self) -> list[bytes]:
@@ -54,20 +73,12 @@ _HEAD = len(("EVALSHA", "sha", "keys"))
 _RECEIPT = len(("number", "unit id"))
 
 
-def commit_command(
-    script: Script, lane: Lane, keys: Iterable[bytes], arguments: Iterable[Argument]
-) -> Command:
-    """The command of a call; both scripts begin with the receipt."""
-    named = (lane.key, *keys)
-    words = ("EVALSHA", script.sha, len(named), *named, lane.number, lane.unit_id, *arguments)
-    return Command(words, len(named), script)
-
-
 # --- what is not shown -----------------------------------------------------------------------
 
 
-def secrets(plan: FlushPlan, places: Places) -> frozenset[Argument]:
-    """The words of a plan's call that logs and messages must not show."""
+def secrets(called: CommitCall, places: Places) -> frozenset[Argument]:
+    """The words of a call that logs and messages must not show."""
+    plan = called.plan
     words = {word for write in plan.writes for word in _secrets(write, places)}
     return frozenset(words.union(*(_guard_secrets(guard, places) for guard in plan.guards)))
 
@@ -138,7 +149,7 @@ def refusals_of(called: CommitCall, violations: list[Reply], places: Places) -> 
     if foreign:
         keys = called.keys
         found = [(keys[int(at) - 1], kind.decode()) for _, at, kind in foreign]
-        raise foreign_types(found, secrets(called.plan, places))
+        raise foreign_types(found, secrets(called, places))
     refusals = [_refusal(called, each) for each in violations]
     # Checks go kind by kind and claims an index at a time; they are told in the plan's order.
     said = {id(claim): place for place, claim in enumerate(called.plan.claims)}

@@ -15,22 +15,23 @@ one of a single entity waits for every line of it.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import compress, repeat
 from typing import TypeVar
 
 import attrs
 
 from redmapper.mapping.mapped import MappedClass, MappedIndex
-from redmapper.strategies.lua.calls import CommitCall, commit_command
+from redmapper.strategies.lua.calls import Spelled
 from redmapper.strategies.lua.entries import Places
+from redmapper.strategies.lua.foreign import Types
 from redmapper.strategies.lua.groups import Group, groups_of
 from redmapper.strategies.lua.layout import cut_check, is_constant
 from redmapper.strategies.lua.packing import packed
 from redmapper.strategies.lua.receipts import LANE_MINUTES, Lane
 from redmapper.strategies.lua.scripts import COMMIT
 from redmapper.strategies.lua.standings import EntryColumns
-from redmapper.wire import Argument
+from redmapper.wire import Argument, Command, call
 from redmapper.work.plan import (
     Absent,
     AtFields,
@@ -40,6 +41,18 @@ from redmapper.work.plan import (
     FlushPlan,
     Release,
 )
+
+
+@attrs.frozen(eq=False, slots=False)
+class CallOfMany(Spelled):
+    """Such a call."""
+
+    command: Command
+    plan: FlushPlan
+    mappers: Sequence[MappedClass]
+    checked: Mapping[type[Check], Sequence[int]]
+    claimed: Sequence[Claim]
+    types: Types
 
 
 @attrs.define(eq=False)
@@ -116,7 +129,7 @@ class Compiled:
 
 def compile_plan(
     plan: FlushPlan, places: Places, lane: Lane, new: frozenset[MappedClass]
-) -> CommitCall:
+) -> CallOfMany:
     """The call of `commit.lua` for a plan, section by section.
 
     `new` are the mappers of which the partition may not know yet: they are described to it.
@@ -134,9 +147,9 @@ def compile_plan(
     _say_sorted(compiled)
     _say_records(compiled)
     _say_commands(compiled, new)
-    said = (packed(compiled.integers), *compiled.words)
-    return CommitCall(
-        command=commit_command(COMMIT, lane, compiled.keys[1:], said),
+    arguments = [lane.number, lane.unit_id, packed(compiled.integers), *compiled.words]
+    return CallOfMany(
+        command=call(COMMIT, compiled.keys, arguments),
         plan=plan,
         mappers=compiled.mappers,
         checked=compiled.checked,

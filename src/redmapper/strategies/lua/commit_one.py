@@ -1,105 +1,92 @@
-"""A plan of one entity -> the call of `commit_one.lua`: most commits are one.
+"""A write of one entity -> the call of `commit_one.lua`: most commits are one.
 
 It says the same as `commit` would, straight on: here and in the script each step that there is none
-of is one that nobody waits for.
+of is one that nobody waits for. The words are told by a function that is generated for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
-from itertools import chain
+from functools import cached_property
 
-from redmapper.mapping.records import FieldChanges
-from redmapper.strategies.lua.calls import CommitCall
-from redmapper.strategies.lua.entries import MapperPlaces, Places
-from redmapper.strategies.lua.layout import cut
+import attrs
+
+from redmapper.mapping.mapped import MappedClass
+from redmapper.strategies.lua.calls import Spelled
+from redmapper.strategies.lua.entries import Places
+from redmapper.strategies.lua.foreign import Types
+from redmapper.strategies.lua.layout import cut, parted
 from redmapper.strategies.lua.receipts import Lane
 from redmapper.strategies.lua.scripts import COMMIT_ONE
-from redmapper.wire import Argument, Command
-from redmapper.work.plan import Absent, AtVersion, Check, Claim, FlushPlan, Release
-
-MOST = 255
-"""Of owners, sets, sorted sets and fields that go: each count is a byte."""
+from redmapper.wire import Command
+from redmapper.work.plan import Absent, AtVersion, Check, Claim, EntityWrite, FlushPlan, plan_of_one
 
 MOST_FIELDS = 2_000
 """Of one record: Lua's `unpack` fails at 8,000 names and values."""
 
 
-def compile_one(plan: FlushPlan, places: Places, lane: Lane) -> CommitCall | None:
-    """The call for a plan of one write; None for another, or where there is too much of something.
+@attrs.define(eq=False, slots=False)
+class CallOfOne(Spelled):
+    """Such a call. What it means is told when somebody asks, as where it was refused."""
 
-    The script has one word for a check: a version, or none where the record must be absent.
+    command: Command
+    write: EntityWrite
+    number: int | None
+
+    @cached_property
+    def plan(self) -> FlushPlan:
+        """The plan of the write."""
+        return plan_of_one(self.write, self.number)
+
+    @property
+    def mappers(self) -> list[MappedClass]:
+        """The one that it writes to."""
+        return [self.write.mapped]
+
+    @property
+    def checked(self) -> dict[type[Check], list[int]]:
+        """The write, by the kind of its check."""
+        return {type(self.write.check): [0]}
+
+    @property
+    def claimed(self) -> tuple[Claim, ...]:
+        """What the plan claims, in its order."""
+        return self.plan.claims
+
+    @property
+    def types(self) -> Types:
+        """By the counts of them."""
+        return self._types
+
+    def _types(self) -> dict[bytes, str]:
+        counts = self.arguments[6]
+        owners, added, removed, zsets, _ = counts if isinstance(counts, bytes) else ()
+        kinds = ["string", "hash", "zset", "hash", *["hash"] * owners, *["set"] * (added + removed)]
+        kinds += [*["zset"] * zsets, "string"]
+        return dict(zip(self.keys, kinds, strict=False))
+
+
+def compile_one(
+    write: EntityWrite, number: int | None, places: Places, lane: Lane
+) -> CallOfOne | None:
+    """The call for a write, which moves the sequence of its mapper to a number where there is one.
+
+    None where the script can not say it: where the check is another than for a version or for
+    absence, or where there is too much of something.
     """
-    writes, claims, releases, sequences, guards = plan
-    if len(writes) != 1 or guards:
-        return None
-    mapped, key, check, base, record, changes = writes[0]
+    mapped, key, check, base, record, changes = write
     version = check.version if isinstance(check, AtVersion) else b""
     if not version and not isinstance(check, Absent):
         return None
     here = places.of(mapped)
     affected = here.affected(tuple(changes)) if base and record else here.all
-    keys = [lane.key, places.keyspace.schema, here.listing, here.records + key]
-    words: list[Argument] = []
-    owners = _say_owners(here, claims, releases, keys, words) if claims or releases else 0
-    moves = affected.moves
-    added, removed, moved = moves(base, record, here.tail(key), keys, words) if moves else _NO_MOVES
     fields = cut(changes, base, affected.long) if record and affected.long else changes
-    gone = _say_gone(fields, words) if base and None in fields.values() else 0
-    if gone:
-        fields = {name: value for name, value in fields.items() if value is not None}
-    words += chain.from_iterable(fields.items())  # type: ignore[arg-type]  # pyright: ignore[reportOperatorIssue]
-    number: Argument = b""
-    if sequences:
-        keys.append(here.sequence)
-        number = sequences[0][1]
-    counts = (owners, added, removed, moved, gone)
-    if max(counts) > MOST or len(fields) > MOST_FIELDS:
+    gone: tuple[bytes, ...] = ()
+    if base and None in fields.values():
+        fields, gone = parted(fields)
+    if len(fields) > MOST_FIELDS:
         return None
-    command = Command(
-        (
-            *("EVALSHA", COMMIT_ONE.sha, len(keys), *keys, lane.number, lane.unit_id, *here.named),
-            *(key, version, number, bytes(counts), *words),
-        ),
-        len(keys),
-        COMMIT_ONE,
-    )
-    return CommitCall(command, plan, (mapped,), _CHECKED, claims, partial(_types, keys, counts))
-
-
-_NO_MOVES = (0, 0, 0)
-_CHECKED: dict[type[Check], list[int]] = {Absent: [0], AtVersion: [0]}
-
-
-def _say_owners(
-    here: MapperPlaces,
-    claims: Sequence[Claim],
-    releases: Sequence[Release],
-    keys: list[bytes],
-    words: list[Argument],
-) -> int:
-    """Of each `Unique` that changes, the value that gets this owner and the one that loses it."""
-    lost = {unique: value for unique, value, _ in releases} if releases else {}
-    for unique, value, _, _ in claims:
-        keys.append(here.uniques[unique])
-        words += (value, lost.pop(unique, b""))
-    for unique, value in lost.items():
-        keys.append(here.uniques[unique])
-        words += (b"", value)
-    return len(claims) + len(lost)
-
-
-def _say_gone(fields: FieldChanges, words: list[Argument]) -> int:
-    """The names of the fields that go; how many."""
-    gone = [name for name, value in fields.items() if value is None]
-    words += gone
-    return len(gone)
-
-
-def _types(keys: list[bytes], counts: tuple[int, ...]) -> dict[bytes, str]:
-    """The type that each key must have."""
-    owners, added, removed, zsets, _ = counts
-    kinds = ["string", "hash", "zset", "hash", *["hash"] * owners, *["set"] * (added + removed)]
-    kinds += [*["zset"] * zsets, "string"]
-    return dict(zip(keys, kinds, strict=False))
+    try:
+        words = affected.words(lane, key, version, base, record, fields, gone, number or b"")
+    except ValueError:
+        return None
+    return CallOfOne(Command(words, words[2], COMMIT_ONE), write, number)  # type: ignore[arg-type]

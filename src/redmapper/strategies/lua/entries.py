@@ -1,15 +1,15 @@
 """Where the entries of a mapper's indexes stand in Redis: a table line each kind.
 
 What they are is told for all indexes that a write concerns at once, by generated functions (see
-`moves` and `standings`). The entries of a `Unique` are its owners: claims of the plan, which the
-commit checks; only their key is known here.
+`moves` and `standings`). The entries of a `Unique` are its owners: claims, which the commit checks;
+in a commit of many they are the plan's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
 import attrs
 
@@ -21,10 +21,10 @@ from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
 from redmapper.mapping.ordering import descending
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.layout import cuttable
-from redmapper.strategies.lua.moves import Held, Moves, generate_moves
+from redmapper.strategies.lua.moves import Held, Owned, Words, generate_words
 from redmapper.strategies.lua.receipts import LANE_MINUTES
+from redmapper.strategies.lua.scripts import COMMIT_ONE
 from redmapper.strategies.lua.standings import Standings, generate_standings
-from redmapper.wire import Argument
 
 
 @attrs.frozen
@@ -59,36 +59,53 @@ Entries: TypeAlias = "SortedEntries | SetEntries"
 class Affected:
     """The entries that a write concerns, by the structure that holds them.
 
-    `long` are the fields it writes that may stand in pieces. `moves` says what one write moves in
-    them, `standings` where many entities stand; `moves` is None where no index is touched.
+    `long` are the fields it writes that may stand in pieces. `words` tells the call of a write of
+    one, `standings` where many entities stand.
     """
 
     sorted: tuple[SortedEntries, ...]
     sets: tuple[SetEntries, ...]
     long: tuple[bytes, ...]
-    moves: Moves | None
     held: Held
+    named: Mapping[str, Any] = attrs.field(repr=False)
+
+    @cached_property
+    def words(self) -> Words:
+        """Made when it is first asked for, as most combinations of changed fields come in one way."""
+        return generate_words(self.held, self.named)
 
     @cached_property
     def standings(self) -> Standings:
-        """Made when it is first asked for: most combinations of changed fields come alone."""
+        """The same."""
         return generate_standings(self.held)
 
 
-def _affected(indexes: Sequence[tuple[Terms, Entries]], long: Iterable[bytes]) -> Affected:
+    @property
+    def moves(self) -> bool:
+        """Whether there are any."""
+        return bool(self.sorted or self.sets)
+
+
+def _affected(
+    indexes: Sequence[tuple[Terms, Entries]],
+    owned: Iterable[Owned],
+    long: Iterable[bytes],
+    named: Mapping[str, Any],
+) -> Affected:
     zsets = [(terms, each) for terms, each in indexes if isinstance(each, SortedEntries)]
     sets = [(terms, each) for terms, each in indexes if isinstance(each, SetEntries)]
     held = Held(
         sets=[(each.head, terms) for terms, each in sets if each.one],
         several=[(each.head, each.values) for _, each in sets if not each.one],
         sorted=[(each.key, terms) for terms, each in zsets],
+        owned=tuple(owned),
     )
     return Affected(
         sorted=tuple(each for _, each in zsets),
         sets=tuple(each for _, each in sets),
         long=tuple(long),
-        moves=generate_moves(held) if indexes else None,
         held=held,
+        named=named,
     )
 
 
@@ -100,13 +117,11 @@ MOST_SHAPES = 1_000
 class MapperPlaces:
     """Where everything of a mapper stands, each key spelled once.
 
-    `named` are the words that say to a commit of one which mapper it is, `records` is what the keys
-    of its records begin with, `tail` makes what members of sorted sets end with, of a key, and
-    `tails` of many; `uniques` are the hashes of owners, `all` the entries that come and go with an
-    entity.
+    `records` is what the keys of its records begin with, `tail` makes what members of sorted sets
+    end with, of a key, and `tails` of many; `uniques` are the hashes of owners, `all` the entries
+    that come and go with an entity.
     """
 
-    named: tuple[Argument, ...]
     records: bytes
     tail: Callable[[KeyBytes], bytes]
     tails: Callable[[Iterable[KeyBytes]], list[bytes]]
@@ -128,9 +143,17 @@ class MapperPlaces:
                 for index, each in self.indexes
                 if not index.stored.isdisjoint(names)
             ]
+            owned = _owned({
+                index: key for index, key in self.uniques.items() if not index.stored.isdisjoint(names)
+            })
             long = [name for name in self.all.long if name in names]
-            found = self._affected[names] = _affected(concerned, long)
+            found = self._affected[names] = _affected(concerned, owned, long, self.all.named)
         return found
+
+
+def _owned(uniques: Mapping[MappedIndex, bytes]) -> Iterator[Owned]:
+    for index, key in uniques.items():
+        yield Owned(key, index.terms, isinstance(index.index, Unique) and index.index.nulls)
 
 
 def _no_value(_: Record) -> bytes:
@@ -138,25 +161,34 @@ def _no_value(_: Record) -> bytes:
 
 
 def _places(keyspace: Keyspace, mapped: MappedClass) -> MapperPlaces:
-    tail, listing = key_tail(mapped.key.scalar), keyspace.listing(mapped)
+    listing, sequence = keyspace.listing(mapped), keyspace.sequence(mapped)
+    records, tail = keyspace.records(mapped), key_tail(mapped.key.scalar)
+    uniques = {index: keyspace.index(mapped, index) for index in mapped.uniques}
     indexes = tuple(
         (index, KINDS[type(index.index)](keyspace, mapped, index))
         for index in mapped.indexes.values()
         if type(index.index) in KINDS
     )
     listed = SortedEntries(listing, _no_value, descends=False)
+    named = {
+        "HEAD": ("EVALSHA", COMMIT_ONE.sha),
+        "SCHEMA": keyspace.schema,
+        "LISTING": listing,
+        "SEQUENCE": sequence,
+        "RECORDS": records,
+        "NAMED": (LANE_MINUTES, mapped.name, mapped.fingerprint),
+        "tail_of": tail,
+    }
+    every = [((), listed), *((index.terms, each) for index, each in indexes)]
     return MapperPlaces(
-        named=(LANE_MINUTES, mapped.name, mapped.fingerprint),
-        records=keyspace.records(mapped),
+        records=records,
         tail=tail,
         tails=key_tails(mapped.key.scalar),
         listing=listing,
-        sequence=keyspace.sequence(mapped),
-        uniques={index: keyspace.index(mapped, index) for index in mapped.uniques},
+        sequence=sequence,
+        uniques=uniques,
         indexes=indexes,
-        all=_affected(
-            [((), listed), *((index.terms, each) for index, each in indexes)], cuttable(mapped)
-        ),
+        all=_affected(every, _owned(uniques), cuttable(mapped), named),
     )
 
 

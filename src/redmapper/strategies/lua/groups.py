@@ -13,9 +13,8 @@ import attrs
 
 from redmapper.mapping.columns import Record
 from redmapper.mapping.mapped import MappedClass
-from redmapper.mapping.records import FieldChanges
 from redmapper.strategies.lua.entries import Affected, MapperPlaces, Places
-from redmapper.strategies.lua.layout import PIECE, cut, cut_column, pieces
+from redmapper.strategies.lua.layout import PIECE, cut, cut_column, parted, pieces
 from redmapper.strategies.lua.standings import EntryColumns
 from redmapper.work.plan import Check, EntityWrite
 
@@ -53,7 +52,7 @@ class Group:
     go: EntryColumns | None = None
 
     def __attrs_post_init__(self) -> None:
-        if self.affected.moves is None:
+        if not self.affected.moves:
             return
         tails = self.places.tails([write.key for write in self.writes])
         if self.shape.names is not None:
@@ -161,7 +160,7 @@ def _whole(
 
 def _field_by_field(alike: Alike, here: MapperPlaces) -> Iterator[Group]:
     """By the fields of the hashes: longer or shorter values have other pieces, some fields go."""
-    found = [_parted(cut(write.changes, write.base)) for write in alike.writes]
+    found = [parted(cut(write.changes, write.base)) for write in alike.writes]
     kinds = [(tuple(fields), gone) for fields, gone in found]
     values = iter([fields for fields, _ in found])
     by_write = dict(zip(alike.positions, values, strict=True))
@@ -171,9 +170,3 @@ def _field_by_field(alike: Alike, here: MapperPlaces) -> Iterator[Group]:
         rows = [by_write[position].values() for position in part.positions]
         columns: list[Sequence[bytes]] = list(zip(*rows, strict=True))
         yield Group(shape, here, here.affected(names + gone), *part, columns)
-
-
-def _parted(fields: FieldChanges) -> tuple[dict[bytes, bytes], tuple[bytes, ...]]:
-    """The fields that are written, and the names of those that go."""
-    gone = tuple([name for name, value in fields.items() if value is None])
-    return {name: value for name, value in fields.items() if value is not None}, gone

@@ -71,6 +71,12 @@ def cut(
     return fields
 
 
+def parted(fields: FieldChanges) -> tuple[dict[bytes, bytes], tuple[bytes, ...]]:
+    """The fields that are written, and the names of those that go."""
+    gone = tuple([name for name, value in fields.items() if value is None])
+    return {name: value for name, value in fields.items() if value is not None}, gone
+
+
 def pieces(column: Sequence[bytes]) -> list[int]:
     """Of each of these values, how many pieces it stands in; nothing where all stand whole."""
     if is_constant(column):

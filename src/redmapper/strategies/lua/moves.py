@@ -1,18 +1,20 @@
-"""What a write of one entity moves in its indexes, told by a generated function.
+"""The words of a commit of one entity, told by a generated function.
 
-A commit of one says in words which sets get or lose a key, and which members of sorted sets come
-and go. A call for each index costs more than what it does; so what all indexes that a write touches
-come to is spelled out in one function, from the stored bytes to the keys and the words.
+A commit of one says in words which owners, sets and members of sorted sets come and go. A call for
+each index costs more than what it does; so what all indexes that a write touches come to is spelled
+out in one function, from the stored bytes to the words of the call of `commit_one.lua`, which says
+what they mean.
 
 The source is plain Python, and kept on the function as `source`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple, TypeAlias
 
-from redmapper.mapping.columns import Column, Record
+from redmapper.mapping.columns import Column
 from redmapper.mapping.entries import EntryValues
 from redmapper.mapping.inline import (
     Terms,
@@ -24,16 +26,24 @@ from redmapper.mapping.inline import (
     names_of,
     value_of,
 )
+from redmapper.wire import Argument
 
-Counts: TypeAlias = tuple[int, int, int]
-"""How many sets get the key, how many lose it, and in how many sorted sets something moves."""
+Words: TypeAlias = Callable[..., tuple[Argument, ...]]
+"""`words(lane, key, version, base, record, fields, gone, number)`, those of a call.
 
-Moves: TypeAlias = "Callable[[Record | None, Record | None, bytes, list[bytes], list[Any]], Counts]"
-"""`moves(base, record, tail, keys, words)` from one record to another, None: there is none.
-
-It adds the keys of the sets, then those of the sorted sets, and two words for each of these: the
-member that comes and the one that goes, "" for none. Members end in the `tail`.
+The entity goes from the record `base` to `record`, None: there is none. `version` is the one that
+it must have (b"": it must be absent), `fields` are written to its hash, `gone` are the names of those
+that go from there, and `number` is what the sequence must reach (b"": nothing). Raises ValueError
+where there is too much of something: each count is a byte.
 """
+
+
+class Owned(NamedTuple):
+    """A `Unique`: the key of its owners, its terms, and whether None is a value like others."""
+
+    key: bytes
+    terms: Terms
+    nulls: bool
 
 
 class Held(NamedTuple):
@@ -46,12 +56,12 @@ class Held(NamedTuple):
     sets: Sequence[tuple[bytes, Terms]]
     several: Sequence[tuple[bytes, EntryValues]]
     sorted: Sequence[tuple[bytes, Terms]]
+    owned: Sequence[Owned] = ()
 
     @property
     def columns(self) -> list[Column]:
-        """The columns that they are over, but for those of the collections."""
-        terms = [terms for _, terms in (*self.sets, *self.sorted)]
-        return list({column.name: column for each in terms for column, _ in each}.values())
+        """The columns that they are over, but for those of the collections and the owned."""
+        return _columns(terms for _, terms in (*self.sets, *self.sorted))
 
     @property
     def names(self) -> dict[str, Any]:
@@ -60,62 +70,124 @@ class Held(NamedTuple):
         return names_of(self.columns) | several
 
 
-def generate_moves(held: Held) -> Moves:
-    """Write, compile and keep the function."""
-    moves: Moves = generated("moves", _lines(held), held.names)
-    return moves
+def _columns(indexes: Iterable[Terms]) -> list[Column]:
+    return list({column.name: column for terms in indexes for column, _ in terms}.values())
+
+
+def generate_words(held: Held, named: Mapping[str, Any]) -> Words:
+    """Write, compile and keep the function.
+
+    `named` has what is the same in all calls for a mapper: the first words as `HEAD`; the keys
+    `SCHEMA`, `LISTING` and `SEQUENCE`, and `RECORDS`, which those of its records begin with; the
+    words that name the mapper as `NAMED`; and the function `tail_of`, which gives what members end
+    in, of a key.
+    """
+    names = held.names | names_of(_every_column(held)) | {**named, "pairs": chain.from_iterable}
+    words: Words = generated("words", _lines(held), names)
+    return words
+
+
+def _every_column(held: Held) -> list[Column]:
+    """Those of the owned, too."""
+    indexes = (*held.sets, *held.sorted)
+    return _columns([*[each.terms for each in held.owned], *[terms for _, terms in indexes]])
 
 
 def _lines(held: Held) -> Iterator[str]:
-    yield "def moves(base, record, tail, keys, words):"
+    yield "def words(lane, key, version, base, record, fields, gone, number):"
+    if held.sorted:
+        yield "    tail = tail_of(key)"
     yield from indented(liat_of(terms for _, terms in held.sorted))
     yield "    if base is None:"
-    yield from indented(indented(_move(held, "record", "{}, b''", "{}, 0")))
+    yield from indented(indented(_move(held, "record", _COMES)))
     yield "    if record is None:"
-    yield from indented(indented(_move(held, "base", "b'', {}", "0, {}")))
+    yield from indented(indented(_move(held, "base", _GOES)))
     yield from indented(_change(held))
 
 
-def _move(held: Held, record: str, pair: str, counts: str) -> Iterator[str]:
-    """What comes or goes: where in its pair of words a member stands, and in counts the sets."""
-    yield from lines_of(held.columns, record, "value")
-    keys = [f"{head!r} + {value_of(terms, 'value')}" for head, terms in held.sets]
-    sets = [str(len(keys))]
+class _Way(NamedTuple):
+    """What comes or goes: where in its pair of words, and how the sets are counted."""
+
+    pair: str
+    sets: str
+
+
+_COMES = _Way("{}, b''", "{}, 0")
+_GOES = _Way("b'', {}", "0, {}")
+
+_FIRST = "lane.key, SCHEMA, LISTING, RECORDS + key"
+
+
+def _call(counts: str, words: Iterable[str]) -> Iterator[str]:
+    """The last lines: the whole call, with these words behind the counts."""
+    yield "if number:"
+    yield "    keys.append(SEQUENCE)"
+    receipt = "*HEAD, len(keys), *keys, lane.number, lane.unit_id"
+    told = ", ".join((f"bytes(({counts}))", *words))
+    yield f"return ({receipt}, *NAMED, key, version, number, {told}, *pairs(fields.items()))"
+
+
+def _move(held: Held, record: str, way: _Way) -> Iterator[str]:
+    """What comes or goes in all indexes."""
+    yield from lines_of(_every_column(held), record, "value")
+    keys, words, owners, sets = [_FIRST], [], ["0"], [str(len(held.sets))]
+    for at, each in enumerate(held.owned):
+        pair = way.pair.format(value_of(each.terms, "value"))
+        yield f"owned_{at} = {_has_value(each, record)}"
+        keys.append(f"*({each.key!r},) * owned_{at}")
+        words.append(f"*({pair}) * owned_{at}")
+        owners.append(f"owned_{at}")
+    keys += [f"{head!r} + {value_of(terms, 'value')}" for head, terms in held.sets]
     for at, (head, _) in enumerate(held.several):
         yield f"all_{at} = [{head!r} + value for value in several_{at}({record})]"
         keys.append(f"*all_{at}")
         sets.append(f"len(all_{at})")
     keys += [repr(key) for key, _ in held.sorted]
-    if keys:
-        yield f"keys += ({', '.join(keys)},)"
-    pairs = [pair.format(member_of(terms, "value")) for _, terms in held.sorted]
-    if pairs:
-        yield f"words += ({', '.join(pairs)})"
-    yield f"return {counts.format(' + '.join(sets))}, {len(held.sorted)}"
+    words += [way.pair.format(member_of(terms, "value")) for _, terms in held.sorted]
+    yield f"keys = [{', '.join(keys)}]"
+    counts = f"{' + '.join(owners)}, {way.sets.format(' + '.join(sets))}, {len(held.sorted)}, 0"
+    yield from _call(counts, words)
+
+
+def _has_value(owned: Owned, record: str) -> str:
+    """Whether a record has a value there that can have an owner."""
+    if owned.nulls:
+        return "True"
+    return " and ".join(f"{column.stored!r} in {record}" for column, _ in owned.terms)
 
 
 def _change(held: Held) -> Iterator[str]:
-    yield from lines_of(held.columns, "base", "old")
-    yield from lines_of(held.columns, "record", "new")
+    """What moves from one record to the other."""
+    columns = _every_column(held)
+    yield from lines_of(columns, "base", "old")
+    yield from lines_of(columns, "record", "new")
+    yield f"keys, words, added, removed, moved = [{_FIRST}], [], [], [], 0"
+    for each in held.owned:
+        yield f"comes = {value_of(each.terms, 'new')} if {_has_value(each, 'record')} else b''"
+        yield f"goes = {value_of(each.terms, 'old')} if {_has_value(each, 'base')} else b''"
+        yield from _moved(each.key)
+    yield "owners = len(keys) - 4"
     yield from _changed_sets(held)
-    yield "moved = 0"
     for key, terms in held.sorted:
         if not terms:  # the listing
             continue
         yield f"comes, goes = {member_of(terms, 'new')}, {member_of(terms, 'old')}"
-        yield "if comes != goes:"
-        yield f"    keys.append({key!r})"
-        yield "    words += (comes, goes)"
+        yield from _moved(key)
         yield "    moved += 1"
-    sets = "len(added), len(removed)" if held.sets or held.several else "0, 0"
-    yield f"return {sets}, moved"
+    yield from _call("owners, len(added), len(removed), moved, len(gone)", ("*words", "*gone"))
+
+
+def _moved(key: bytes) -> Iterator[str]:
+    """Where what comes differs from what goes."""
+    yield "if comes != goes:"
+    yield f"    keys.append({key!r})"
+    yield "    words += (comes, goes)"
 
 
 def _changed_sets(held: Held) -> Iterator[str]:
     """The sets that get the key, and then those that lose it."""
     if not held.sets and not held.several:
         return
-    yield "added, removed = [], []"
     for head, terms in held.sets:
         yield f"after, before = {value_of(terms, 'new')}, {value_of(terms, 'old')}"
         yield "if after != before:"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,7 @@ from redmapper.query.explain import Explanation
 from redmapper.query.selection import Row, Selection
 from redmapper.strategies.lua.calls import CommitCall, refusals_of, secrets
 from redmapper.strategies.lua.commit import compile_plan
-from redmapper.strategies.lua.commit_one import compile_one
+from redmapper.strategies.lua.commit_one import CallOfOne, compile_one
 from redmapper.strategies.lua.entries import SERVED, Places
 from redmapper.strategies.lua.find import Finder
 from redmapper.strategies.lua.foreign import carry, name_foreign
@@ -32,7 +32,7 @@ from redmapper.strategies.lua.receipts import (
 )
 from redmapper.strategies.lua.scripts import OUTCOME, OWNER
 from redmapper.wire import Argument, Batch, Command, Flow, Hidden, Reply, call
-from redmapper.work.plan import FlushPlan, Refusal
+from redmapper.work.plan import EntityWrite, FlushPlan, Refusal, plan_of_one
 from redmapper.work.refusals import schema_mismatch
 from redmapper.work.strategy import Capabilities, Identity, Place
 
@@ -63,16 +63,19 @@ class LuaIndexStrategy:
 class BoundLua:
     """One partition on a server.
 
-    `known` are the mappers whose schema the partition is known to remember.
+    `known` are the mappers whose schema the partition is known to remember, `home` is a key that finds
+    it in a Cluster.
     """
 
     places: Places
     place: Place
     lanes: Lanes = attrs.field(repr=False)
     known: set[MappedClass] = attrs.field(factory=set, repr=False)
+    home: bytes = attrs.field(init=False, repr=False)
     finder: Finder = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
+        self.home = self.keyspace.schema
         self.finder = Finder(self.keyspace)
 
     @property
@@ -103,13 +106,13 @@ class BoundLua:
         for start in range(0, len(keys), LOAD_STEP):
             part = keys[start : start + LOAD_STEP]
             commands = tuple([Command(("HGETALL", key)) for key in part])
-            batch = Batch("load", self.keyspace.schema, commands, hidden)
+            batch = Batch("load", self.home, commands, hidden)
             found += yield from carry(batch, partial(_all_hashes, part))
         return found
 
     def owner(self, mapped: MappedClass, index: MappedIndex, value: bytes) -> Flow[Row | None]:
         """The owner of a unique value, and its record."""
-        here, schema = self.places.of(mapped), self.keyspace.schema
+        here, schema = self.places.of(mapped), self.home
         keys = [schema, here.listing, here.uniques[index]]
         command = call(OWNER, keys, [mapped.name, mapped.fingerprint, here.records, value])
         hidden = frozenset((value,)) if index.stored & mapped.hidden else frozenset()
@@ -141,26 +144,34 @@ class BoundLua:
     def allocate(self, mapped: MappedClass, count: int) -> Flow[int]:
         """Take numbers off a sequence: one INCRBY. Sent twice it leaves a gap."""
         key = self.keyspace.sequence(mapped)
-        batch = Batch("allocate", self.keyspace.schema, (Command(("INCRBY", key, count)),))
+        batch = Batch("allocate", self.home, (Command(("INCRBY", key, count)),))
         (last,) = yield from carry(batch, lambda: {key: "string"})
         return int(last) - count + 1
 
     def commit(self, plan: FlushPlan) -> Flow[tuple[Refusal, ...]]:
         """One call of a script; a second one where the partition has forgotten its schema."""
+        return self._commit(partial(self._compile, plan))
+
+    def commit_one(self, write: EntityWrite, number: int | None) -> Flow[tuple[Refusal, ...]]:
+        """The same, without a plan: it is made where somebody asks for it."""
+        return self._commit(partial(self._compile_one, write, number))
+
+    def _commit(self, compiled: Callable[[Lane], CommitCall]) -> Flow[tuple[Refusal, ...]]:
         while True:
             lane = self.lanes.take()
             if not lane.key:
                 lane.key = self.keyspace.lane(lane.name)
-            called = self._compile(plan, lane)
-            home, hidden = self.places.keyspace.schema, partial(secrets, plan, self.places)
-            batch = Batch("commit", home, (called.command,), hidden, receipted=True)
+            called = compiled(lane)
+            hidden = partial(secrets, called, self.places)
+            batch = Batch("commit", self.home, (called.command,), hidden, receipted=True)
             try:
                 (reply,) = yield batch
             except StoreError as error:
                 yield from self._not_carried(error, lane, called, batch)
                 raise
             if reply[0] == b"applied":
-                self.known.update(called.mappers)
+                if type(called) is not CallOfOne:
+                    self.known.update(called.mappers)
                 lane.written = True
                 self.lanes.give_back(lane)
                 return ()
@@ -176,11 +187,22 @@ class BoundLua:
 
     def _compile(self, plan: FlushPlan, lane: Lane) -> CommitCall:
         writes = plan.writes
-        if len(writes) == 1 and writes[0].mapped in self.known:
-            one = compile_one(plan, self.places, lane)
+        if len(writes) == 1 and not plan.guards and writes[0].mapped in self.known:
+            number = plan.sequences[0][1] if plan.sequences else None
+            one = compile_one(writes[0], number, self.places, lane)
             if one is not None:
                 return one
-        new = frozenset([write.mapped for write in writes]) - self.known
+        return self._compile_many(plan, lane)
+
+    def _compile_one(self, write: EntityWrite, number: int | None, lane: Lane) -> CommitCall:
+        if write.mapped in self.known:
+            one = compile_one(write, number, self.places, lane)
+            if one is not None:
+                return one
+        return self._compile_many(plan_of_one(write, number), lane)
+
+    def _compile_many(self, plan: FlushPlan, lane: Lane) -> CommitCall:
+        new = frozenset([write.mapped for write in plan.writes]) - self.known
         called = compile_plan(plan, self.places, lane, new)
         if len(called.command.words) > MOST_WORDS:
             self.lanes.give_back(lane)
@@ -221,7 +243,7 @@ class BoundLua:
         age = max(0, int(self.place.clock()) - unit.second)
         arguments: list[Argument] = [unit.number, unit_id, LANE_MINUTES, age]
         command = call(OUTCOME, [self.keyspace.lane(unit.lane)], arguments)
-        (reply,) = yield Batch("outcome", self.keyspace.schema, (command,))
+        (reply,) = yield Batch("outcome", self.home, (command,))
         if reply == b"unknown":
             message = f"commit {unit_id} is over an hour old, and so its receipt is gone"
             raise CommitUnknown(message, unit_id=unit_id)
@@ -233,7 +255,7 @@ class BoundLua:
         if lanes:
             keys = tuple(self.keyspace.lane(name) for name in lanes)
             command = Command(("DEL", *keys), len(keys))
-            yield Batch("close", self.keyspace.schema, (command,))
+            yield Batch("close", self.home, (command,))
 
 
 def _too_large(called: CommitCall) -> UnitTooLarge:

@@ -91,7 +91,7 @@ def many(*writes: EntityWrite) -> CommitCall:
 
 def one(write: EntityWrite) -> CommitCall:
     """That of `commit_one.lua`."""
-    call = compile_one(make_plan((write,))[0], PLACES, THROUGH)
+    call = compile_one(write, None, PLACES, THROUGH)
     assert call is not None
     return call
 
@@ -123,7 +123,7 @@ FIELDS = {
 
 def showing(call: CommitCall) -> list[Any]:
     """The words of a call that would show the value."""
-    hidden = secrets(call.plan, PLACES)
+    hidden = secrets(call, PLACES)
     words = [*call.keys, *call.arguments]
     return [word for word in words if b"hush" in str(word).lower().encode() and word not in hidden]
 
@@ -147,14 +147,14 @@ def test_keys_and_members_of_an_index_over_a_hidden_field_are_hidden():
         b"{s}:Secret/lookup/hush\0\1",
         b"hush\0\1\x811",
     }
-    assert expected <= secrets(one(HIDING["insert"]).plan, PLACES)
-    assert expected <= secrets(one(HIDING["update"]).plan, PLACES)
+    assert expected <= secrets(one(HIDING["insert"]), PLACES)
+    assert expected <= secrets(one(HIDING["update"]), PLACES)
 
 
 def test_what_is_not_hidden_is_shown():
     """The rest of such a call."""
     call = many(write(1, None, {"name": "Ann", "pin": "hush"}, mapper="Secret"))
-    hidden = secrets(call.plan, PLACES)
+    hidden = secrets(call, PLACES)
     shown = {b"Ann", b"{s}:Secret/by_name/Ann\0\1", b"{s}:Secret:1", b"w"}
     assert shown == shown & {*call.keys, *call.arguments}
     assert set() == hidden & shown
@@ -173,7 +173,7 @@ def test_a_mapper_that_hides_nothing_has_no_secrets():
 
     mapped = MapperRegistry(Opens).mapped(Open)
     insert = EntityWrite.of(mapped, b"1", Absent(), None, {b"name": b"Ann"})
-    assert frozenset() == secrets(make_plan((insert,))[0], PLACES)
+    assert frozenset() == secrets(many(insert), PLACES)
 
 
 # --- the answer ------------------------------------------------------------------------------

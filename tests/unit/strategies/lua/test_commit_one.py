@@ -12,7 +12,7 @@ from redmapper import Field, Key, Lookup, Mapper, MapperRegistry, Ordered, Uniqu
 from redmapper.mapping.columns import Record
 from redmapper.strategies.lua.calls import CommitCall
 from redmapper.strategies.lua.commit import compile_plan
-from redmapper.strategies.lua.commit_one import MOST, compile_one
+from redmapper.strategies.lua.commit_one import CallOfOne, compile_one
 from redmapper.strategies.lua.entries import Places
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.receipts import Lane
@@ -22,8 +22,7 @@ from redmapper.work.plan import (
     AtFields,
     AtVersion,
     EntityWrite,
-    FlushPlan,
-    make_plan,
+    plan_of_one,
 )
 
 
@@ -71,14 +70,12 @@ def write(before: Any, after: Any, check: Any = None, key: bytes = b"7") -> Enti
     return EntityWrite.of(MAPPED, key, check or absent, record(b"v", before), record(b"w", after))
 
 
-def plan_of(update: EntityWrite, *sequences: int) -> FlushPlan:
-    """The plan of one write."""
-    return make_plan((update,), tuple((MAPPED, number) for number in sequences))[0]
+MOST = 255
 
 
-def compiled(update: EntityWrite, *sequences: int) -> CommitCall:
+def compiled(update: EntityWrite, number: int | None = None) -> CallOfOne:
     """The call for one write."""
-    call = compile_one(plan_of(update, *sequences), PLACES, THROUGH)
+    call = compile_one(update, number, PLACES, THROUGH)
     assert call is not None
     return call
 
@@ -237,21 +234,9 @@ def test_every_key_has_a_type():
 # --- which plans -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("writes", "expected"),
-    [
-        ((write(None, {}),), True),
-        ((write({}, {"age": 1}),), True),
-        ((write({}, None),), True),
-        ((write({}, {"age": 1}, AtFields(((b"age", None),))),), False),
-        ((write(None, {}), write(None, {}, key=b"8")), False),
-        ((), False),
-    ],
-    ids=["insert", "update", "deletion", "fields", "two", "none"],
-)
-def test_a_plan_of_one(writes: tuple[EntityWrite, ...], expected: bool):  # noqa: FBT001 - a case
-    """Checked by its version, or by its absence."""
-    assert expected == (compile_one(make_plan(writes)[0], PLACES, THROUGH) is not None)
+def test_a_check_of_fields_is_for_the_other_script():
+    """This one knows versions, and absence."""
+    assert compile_one(write({}, {"age": 1}, AtFields(((b"age", None),))), None, PLACES, THROUGH) is None
 
 
 @pytest.mark.parametrize(
@@ -261,7 +246,7 @@ def test_a_plan_of_one(writes: tuple[EntityWrite, ...], expected: bool):  # noqa
 def test_too_many_entries_are_for_the_other_script(tags: int, turn: int, expected: bool):  # noqa: FBT001 - a case
     """Each count is a byte."""
     before, after = ({}, {"tags": [f"{number}" for number in range(tags)]})[::turn]
-    call = compile_one(plan_of(write(before, after)), PLACES, THROUGH)
+    call = compile_one(write(before, after), None, PLACES, THROUGH)
     assert expected == (call is not None)
 
 
@@ -272,12 +257,12 @@ def test_too_many_fields_that_go_are_for_the_other_script(count: int, expected: 
     assert update.base is not None
     base = update.base | {b"f%d" % number: b"" for number in range(count)}
     update = EntityWrite.of(MAPPED, b"7", update.check, base, update.record)
-    assert expected == (compile_one(plan_of(update), PLACES, THROUGH) is not None)
+    assert expected == (compile_one(update, None, PLACES, THROUGH) is not None)
 
 
 def test_a_record_without_a_version_is_not_taken_for_an_absent_one():
     """Nothing in place of the version says that the record must be absent."""
-    call = compile_one(plan_of(write({}, {"age": 1}, AtVersion(b""))), PLACES, THROUGH)
+    call = compile_one(write({}, {"age": 1}, AtVersion(b"")), None, PLACES, THROUGH)
     assert call is None or b"" != call.arguments[4]
 
 
@@ -368,9 +353,9 @@ def test_both_scripts_are_told_the_same(
     """Whatever comes, changes or goes."""
     if before is None and after is None:
         return
-    plan = plan_of(write(before, after), *([7] if numbered else []))
-    one = compile_one(plan, PLACES, THROUGH)
-    assert one is not None
+    number = 7 if numbered else None
+    one = compiled(write(before, after), number)
+    plan = plan_of_one(one.write, number)
     many = compile_plan(plan, PLACES, THROUGH, frozenset())
     assert by_many(many, sections) == by_one(one)
     types = many.types()

@@ -14,7 +14,8 @@ from redmapper import Field, Key, Lookup, Mapper, MapperRegistry, Ordered, Uniqu
 from redmapper.mapping.columns import Record
 from redmapper.mapping.inline import names_of
 from redmapper.mapping.ordering import descending, order_int
-from redmapper.strategies.lua.moves import Held, Moves, generate_moves
+from redmapper.strategies.lua.moves import Held, Words, generate_words
+from redmapper.strategies.lua.receipts import Lane
 from redmapper.strategies.lua.standings import EntryColumns, generate_standings
 
 
@@ -89,7 +90,16 @@ def held(sets: list[str], several: list[str], ordered: list[str]) -> Held:
 
 
 HELD = held(SETS, SEVERAL, SORTED)
-MOVES = generate_moves(HELD)
+NAMED = {
+    "HEAD": ("EVALSHA", "sha"),
+    "SCHEMA": b"schema",
+    "LISTING": b"list",
+    "SEQUENCE": b"sequence",
+    "RECORDS": b"records/",
+    "NAMED": (60, "Thing", "digest"),
+    "tail_of": lambda _: TAIL,
+}
+WORDS = generate_words(HELD, NAMED)
 STANDINGS = generate_standings(HELD)
 
 things = st.builds(
@@ -131,13 +141,17 @@ def members_of(record: Record, tail: bytes = TAIL) -> dict[bytes, bytes]:
     return members
 
 
-def moved(moves: Moves, before: Record | None, after: Record | None) -> tuple[Any, ...]:
-    """Keys and words that are added behind others, and the counts."""
-    keys: list[bytes] = [b"record"]
-    words: list[Any] = [b"word"]
-    counts = moves(before, after, TAIL, keys, words)
-    assert (b"record", b"word") == (keys.pop(0), words.pop(0))
-    return keys, words, counts
+def moved(words: Words, before: Record | None, after: Record | None) -> tuple[Any, ...]:
+    """Keys and words that say what moves, and the counts of sets and sorted sets."""
+    lane = Lane("L", b"lane", 1, "unit")
+    script, sha, count, *rest = words(lane, b"7", b"v", before, after, {b"f": b"x"}, (), b"")
+    keys, arguments = rest[:count], rest[count:]
+    assert ("EVALSHA", "sha") == (script, sha)
+    assert [b"lane", b"schema", b"list", b"records/7"] == keys[:4]
+    assert [1, "unit", 60, "Thing", "digest", b"7", b"v", b""] == arguments[:8]
+    owners, *counts, gone = arguments[8]
+    assert ((0, 0), [b"f", b"x"]) == ((owners, gone), arguments[-2:])
+    return keys[4:], arguments[9:-2], tuple(counts)
 
 
 NOTHING = Thing()
@@ -158,8 +172,8 @@ def test_what_comes_and_goes_is_what_each_index_says(thing: Thing):
     keys = [*sets, *members]
     coming = [word for member in members.values() for word in (member, b"")]
     going = [word for member in members.values() for word in (b"", member)]
-    assert (keys, coming, (len(sets), 0, len(members))) == moved(MOVES, None, record)
-    assert (keys, going, (0, len(sets), len(members))) == moved(MOVES, record, None)
+    assert (keys, coming, (len(sets), 0, len(members))) == moved(WORDS, None, record)
+    assert (keys, going, (0, len(sets), len(members))) == moved(WORDS, record, None)
 
 
 @example(NOTHING, HARD)
@@ -178,7 +192,7 @@ def test_what_changes_is_the_difference_of_both(before: Thing, after: Thing):
     keys = [*added, *removed, *[key for key, _, _ in differing]]
     words = [word for _, *pair in differing for word in pair]
     counts = (len(added), len(removed), len(differing))
-    assert (keys, words, counts) == moved(MOVES, old, new)
+    assert (keys, words, counts) == moved(WORDS, old, new)
 
 
 @pytest.mark.parametrize(
@@ -200,12 +214,12 @@ def test_what_changes_is_the_difference_of_both(before: Thing, after: Thing):
 def test_any_of_them_may_be_missing(names: Any, expected: Any):
     """A change concerns few."""
     record = record_of(Thing(name="A", age=1, tags=["x", "y"]))
-    assert expected == moved(generate_moves(held(*names)), None, record)
+    assert expected == moved(generate_words(held(*names), NAMED), None, record)
 
 
 def test_sets_alone_move():
     """Where no sorted set is concerned."""
-    moves = generate_moves(Held([(b"s/", MAPPED.indexes["by_name"].terms)], [], []))
+    moves = generate_words(Held([(b"s/", MAPPED.indexes["by_name"].terms)], [], []), NAMED)
     old, new = record_of(Thing(name="A")), record_of(Thing(name="B"))
     assert ([b"s/b\0\1", b"s/a\0\1"], [], (1, 1, 0)) == moved(moves, old, new)
     assert ([b"s/b\0\1"], [], (1, 0, 0)) == moved(moves, None, new)
@@ -258,9 +272,11 @@ def test_many_may_miss_any_of_them(names: Any, expected: Any):
 
 def test_their_source_can_be_read():
     """It is plain Python."""
-    moves: str = MOVES.source  # type: ignore[attr-defined]
+    words: str = WORDS.source  # type: ignore[attr-defined]
     standings: str = STANDINGS.source  # type: ignore[attr-defined]
-    assert moves.startswith("def moves(base, record, tail, keys, words):\n")
+    assert words.startswith(
+        "def words(lane, key, version, base, record, fields, gone, number):\n"
+    )
     assert standings.startswith("def standings(records, tails):\n")
 
 

@@ -368,7 +368,7 @@ def test_refusals_of_a_commit_of_one_are_answered(bound: BoundLua):
 def test_a_foreign_key_of_a_commit_of_one_is_named(bound: BoundLua):
     """Which the checks ran into."""
     drive(bound.commit(PLAN), [APPLIED])
-    types = [b"string", b"hash", b"zset", b"list"]
+    types = [b"string", b"hash", b"zset", b"list", b"hash"]
     with pytest.raises(ForeignType, match=r"b'{s}:User:7' holds a list, which redmapper did not"):
         drive(bound.commit(PLAN), [ForeignType("WRONGTYPE"), types])
 
