@@ -78,10 +78,11 @@ def compile_one(
     if not version and not isinstance(check, Absent):
         return None
     here = places.of(mapped)
-    affected = here.affected(tuple(changes)) if base and record else here.all
+    whole = base is None or record is None
+    affected = here.all if whole else here.affected(tuple(changes))
     fields = cut(changes, base, affected.long) if record and affected.long else changes
     gone: tuple[bytes, ...] = ()
-    if base and None in fields.values():
+    if not whole and None in fields.values():
         fields, gone = parted(fields)
     if len(fields) > MOST_FIELDS:
         return None

@@ -60,7 +60,7 @@ class Affected:
     """The entries that a write concerns, by the structure that holds them.
 
     `long` are the fields it writes that may stand in pieces. `words` tells the call of a write of
-    one, `standings` where many entities stand.
+    one, which `changes` these fields or comes or goes; `standings` where many entities stand.
     """
 
     sorted: tuple[SortedEntries, ...]
@@ -68,11 +68,12 @@ class Affected:
     long: tuple[bytes, ...]
     held: Held
     named: Mapping[str, Any] = attrs.field(repr=False)
+    changes: bool
 
     @cached_property
     def words(self) -> Words:
         """Made when it is first asked for, as most combinations of changed fields come in one way."""
-        return generate_words(self.held, self.named)
+        return generate_words(self.held, self.named, changes=self.changes)
 
     @cached_property
     def standings(self) -> Standings:
@@ -91,6 +92,8 @@ def _affected(
     owned: Iterable[Owned],
     long: Iterable[bytes],
     named: Mapping[str, Any],
+    *,
+    changes: bool,
 ) -> Affected:
     zsets = [(terms, each) for terms, each in indexes if isinstance(each, SortedEntries)]
     sets = [(terms, each) for terms, each in indexes if isinstance(each, SetEntries)]
@@ -106,6 +109,7 @@ def _affected(
         long=tuple(long),
         held=held,
         named=named,
+        changes=changes,
     )
 
 
@@ -147,7 +151,9 @@ class MapperPlaces:
                 index: key for index, key in self.uniques.items() if not index.stored.isdisjoint(names)
             })
             long = [name for name in self.all.long if name in names]
-            found = self._affected[names] = _affected(concerned, owned, long, self.all.named)
+            found = self._affected[names] = _affected(
+                concerned, owned, long, self.all.named, changes=True
+            )
         return found
 
 
@@ -188,7 +194,7 @@ def _places(keyspace: Keyspace, mapped: MappedClass) -> MapperPlaces:
         sequence=sequence,
         uniques=uniques,
         indexes=indexes,
-        all=_affected(every, _owned(uniques), cuttable(mapped), named),
+        all=_affected(every, _owned(uniques), cuttable(mapped), named, changes=False),
     )
 
 

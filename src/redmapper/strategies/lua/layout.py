@@ -12,6 +12,7 @@ The key of an entity is in the name of its Redis key, so the hash does not repea
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import compress, repeat, takewhile
@@ -33,12 +34,12 @@ def _following(name: bytes) -> tuple[bytes, ...]:
     return tuple([b"%b:%d" % (name, number) for number in range(1, MOST // PIECE + 1)])
 
 
+_cut: Callable[[bytes], list[bytes]] = re.compile(rb".{1,%d}" % PIECE, re.DOTALL).findall
+
+
 def _put(fields: FieldChanges, name: bytes, value: bytes) -> None:
     """Put a value in pieces."""
-    fields[name] = value[:PIECE]
-    starts = range(PIECE, len(value), PIECE)
-    for following, start in zip(_following(name), starts):  # noqa: B905 - as many as there are
-        fields[following] = value[start : start + PIECE]
+    fields.update(zip((name, *_following(name)), _cut(value)))  # noqa: B905 - as many as there are
 
 
 _ABSENT = repeat(b"")

@@ -74,8 +74,8 @@ def _columns(indexes: Iterable[Terms]) -> list[Column]:
     return list({column.name: column for terms in indexes for column, _ in terms}.values())
 
 
-def generate_words(held: Held, named: Mapping[str, Any]) -> Words:
-    """Write, compile and keep the function.
+def generate_words(held: Held, named: Mapping[str, Any], *, changes: bool) -> Words:
+    """Write, compile and keep the function: for changes, or for all that comes or goes.
 
     `named` has what is the same in all calls for a mapper: the first words as `HEAD`; the keys
     `SCHEMA`, `LISTING` and `SEQUENCE`, and `RECORDS`, which those of its records begin with; the
@@ -83,7 +83,7 @@ def generate_words(held: Held, named: Mapping[str, Any]) -> Words:
     in, of a key.
     """
     names = held.names | names_of(_every_column(held)) | {**named, "pairs": chain.from_iterable}
-    words: Words = generated("words", _lines(held), names)
+    words: Words = generated("words", _lines(held, changes=changes), names)
     return words
 
 
@@ -93,16 +93,17 @@ def _every_column(held: Held) -> list[Column]:
     return _columns([*[each.terms for each in held.owned], *[terms for _, terms in indexes]])
 
 
-def _lines(held: Held) -> Iterator[str]:
+def _lines(held: Held, *, changes: bool) -> Iterator[str]:
     yield "def words(lane, key, version, base, record, fields, gone, number):"
     if held.sorted:
         yield "    tail = tail_of(key)"
     yield from indented(liat_of(terms for _, terms in held.sorted))
-    yield "    if base is None:"
-    yield from indented(indented(_move(held, "record", _COMES)))
-    yield "    if record is None:"
-    yield from indented(indented(_move(held, "base", _GOES)))
-    yield from indented(_change(held))
+    if changes:
+        yield from indented(_change(held))
+    else:
+        yield "    if base is None:"
+        yield from indented(indented(_move(held, "record", _COMES)))
+        yield from indented(_move(held, "base", _GOES))
 
 
 class _Way(NamedTuple):
@@ -169,8 +170,6 @@ def _change(held: Held) -> Iterator[str]:
     yield "owners = len(keys) - 4"
     yield from _changed_sets(held)
     for key, terms in held.sorted:
-        if not terms:  # the listing
-            continue
         yield f"comes, goes = {member_of(terms, 'new')}, {member_of(terms, 'old')}"
         yield from _moved(key)
         yield "    moved += 1"
