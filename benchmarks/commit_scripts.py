@@ -23,24 +23,24 @@ from redmapper.strategies.lua.entries import Places
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.receipts import Lane
 from redmapper.strategies.lua.scripts import COMMIT, COMMIT_ONE
-from redmapper.work.plan import ABSENT, AtVersion, EntityWrite, FlushPlan, make_plan
+from redmapper.work.plan import ABSENT, AtVersion, EntityWrite, make_plan
 from servers import Server
 
 MAPPED = next(iter(REGISTRY))
 PLACES = Places(Keyspace(b"{shop}"))
 CALLS = 1_000
 
-Compile = Callable[[FlushPlan, Lane], "CommitCall | None"]
+Compile = Callable[[Sequence[EntityWrite], Lane], "CommitCall | None"]
 
 
-def by_one(plan: FlushPlan, lane: Lane) -> CommitCall | None:
+def by_one(writes: Sequence[EntityWrite], lane: Lane) -> CommitCall | None:
     """The call of `commit_one.lua`."""
-    return compile_one(plan, PLACES, lane)
+    return compile_one(writes[0], None, PLACES, lane)
 
 
-def by_many(plan: FlushPlan, lane: Lane) -> CommitCall | None:
+def by_many(writes: Sequence[EntityWrite], lane: Lane) -> CommitCall | None:
     """The call of `commit.lua`."""
-    return compile_plan(plan, PLACES, lane, frozenset())
+    return compile_plan(make_plan(tuple(writes))[0], PLACES, lane, frozenset())
 
 
 def record(number: int, version: bytes) -> dict[bytes, bytes]:
@@ -62,8 +62,7 @@ def change(number: int) -> EntityWrite:
 
 def packed(compile_: Compile, writes: Sequence[EntityWrite], number: int) -> bytes:
     """What is sent."""
-    plan, _ = make_plan(tuple(writes))
-    called: Any = compile_(plan, Lane("a", b"{shop}#lane/a", number, f"a.{number}.0.token"))
+    called: Any = compile_(writes, Lane("a", b"{shop}#lane/a", number, f"a.{number}.0.token"))
     return hiredis.pack_command(called.command.words)
 
 

@@ -32,12 +32,14 @@ class Session:
     @cached_property
     def makes(self) -> MakesEntities | None:
         """The strategy, where it makes entities itself."""
-        return self._offering(MakesEntities)
+        offering: MakesEntities | None = self._offering(MakesEntities)
+        return offering
 
     @cached_property
     def writes_one(self) -> WritesOne | None:
         """The strategy, where it takes one write without a plan."""
-        return self._offering(WritesOne)
+        offering: WritesOne | None = self._offering(WritesOne)
+        return offering
 
     def _offering(self, what: type) -> Any:  # noqa: ANN401 - the strategy as one of its protocols
         """Its class is asked: a strategy that passes every name on to another has none of these."""

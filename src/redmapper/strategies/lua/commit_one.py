@@ -6,7 +6,8 @@ of is one that nobody waits for. The words are told by a function that is genera
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Mapping
+from typing import cast
 
 import attrs
 
@@ -24,7 +25,7 @@ MOST_FIELDS = 2_000
 """Of one record: Lua's `unpack` fails at 8,000 names and values."""
 
 
-@attrs.define(eq=False, slots=False)
+@attrs.define(eq=False)
 class CallOfOne(Spelled):
     """Such a call. What it means is told when somebody asks, as where it was refused."""
 
@@ -32,7 +33,7 @@ class CallOfOne(Spelled):
     write: EntityWrite
     number: int | None
 
-    @cached_property
+    @property
     def plan(self) -> FlushPlan:
         """The plan of the write."""
         return plan_of_one(self.write, self.number)
@@ -59,7 +60,7 @@ class CallOfOne(Spelled):
 
     def _types(self) -> dict[bytes, str]:
         counts = self.arguments[6]
-        owners, added, removed, zsets, _ = counts if isinstance(counts, bytes) else ()
+        owners, added, removed, zsets, _ = cast("bytes", counts)
         kinds = ["string", "hash", "zset", "hash", *["hash"] * owners, *["set"] * (added + removed)]
         kinds += [*["zset"] * zsets, "string"]
         return dict(zip(self.keys, kinds, strict=False))
@@ -80,7 +81,9 @@ def compile_one(
     here = places.of(mapped)
     whole = base is None or record is None
     affected = here.all if whole else here.affected(tuple(changes))
-    fields = cut(changes, base, affected.long) if record and affected.long else changes
+    fields: Mapping[bytes, bytes | None] = changes
+    if record and affected.long:
+        fields = cut(changes, base, affected.long)
     gone: tuple[bytes, ...] = ()
     if not whole and None in fields.values():
         fields, gone = parted(fields)
@@ -90,4 +93,4 @@ def compile_one(
         words = affected.words(lane, key, version, base, record, fields, gone, number or b"")
     except ValueError:
         return None
-    return CallOfOne(Command(words, words[2], COMMIT_ONE), write, number)  # type: ignore[arg-type]
+    return CallOfOne(Command(words, words[2], COMMIT_ONE), write, number)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

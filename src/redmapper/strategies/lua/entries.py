@@ -7,7 +7,7 @@ in a commit of many they are the plan's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeAlias, cast
 
@@ -72,14 +72,13 @@ class Affected:
 
     @cached_property
     def words(self) -> Words:
-        """Made when it is first asked for, as most combinations of changed fields come in one way."""
+        """Made when it is first asked for: most combinations of changed fields come in one way."""
         return generate_words(self.held, self.named, changes=self.changes)
 
     @cached_property
     def standings(self) -> Standings:
         """The same."""
         return generate_standings(self.held)
-
 
     @property
     def moves(self) -> bool:
@@ -89,7 +88,7 @@ class Affected:
 
 def _affected(
     indexes: Sequence[tuple[Terms, Entries]],
-    owned: Iterable[Owned],
+    uniques: Iterable[tuple[MappedIndex, bytes]],
     long: Iterable[bytes],
     named: Mapping[str, Any],
     *,
@@ -101,7 +100,10 @@ def _affected(
         sets=[(each.head, terms) for terms, each in sets if each.one],
         several=[(each.head, each.values) for _, each in sets if not each.one],
         sorted=[(each.key, terms) for terms, each in zsets],
-        owned=tuple(owned),
+        owned=[
+            Owned(key, unique.terms, isinstance(unique.index, Unique) and unique.index.nulls)
+            for unique, key in uniques
+        ],
     )
     return Affected(
         sorted=tuple(each for _, each in zsets),
@@ -147,19 +149,11 @@ class MapperPlaces:
                 for index, each in self.indexes
                 if not index.stored.isdisjoint(names)
             ]
-            owned = _owned({
-                index: key for index, key in self.uniques.items() if not index.stored.isdisjoint(names)
-            })
+            owned = [pair for pair in self.uniques.items() if not pair[0].stored.isdisjoint(names)]
             long = [name for name in self.all.long if name in names]
-            found = self._affected[names] = _affected(
-                concerned, owned, long, self.all.named, changes=True
-            )
+            found = _affected(concerned, owned, long, self.all.named, changes=True)
+            self._affected[names] = found
         return found
-
-
-def _owned(uniques: Mapping[MappedIndex, bytes]) -> Iterator[Owned]:
-    for index, key in uniques.items():
-        yield Owned(key, index.terms, isinstance(index.index, Unique) and index.index.nulls)
 
 
 def _no_value(_: Record) -> bytes:
@@ -194,7 +188,7 @@ def _places(keyspace: Keyspace, mapped: MappedClass) -> MapperPlaces:
         sequence=sequence,
         uniques=uniques,
         indexes=indexes,
-        all=_affected(every, _owned(uniques), cuttable(mapped), named, changes=False),
+        all=_affected(every, uniques.items(), cuttable(mapped), named, changes=False),
     )
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import compress, repeat, takewhile
 from typing import NamedTuple
@@ -72,7 +72,7 @@ def cut(
     return fields
 
 
-def parted(fields: FieldChanges) -> tuple[dict[bytes, bytes], tuple[bytes, ...]]:
+def parted(fields: Mapping[bytes, bytes | None]) -> tuple[dict[bytes, bytes], tuple[bytes, ...]]:
     """The fields that are written, and the names of those that go."""
     gone = tuple([name for name, value in fields.items() if value is None])
     return {name: value for name, value in fields.items() if value is not None}, gone

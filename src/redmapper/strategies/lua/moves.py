@@ -32,9 +32,9 @@ Words: TypeAlias = Callable[..., tuple[Argument, ...]]
 """`words(lane, key, version, base, record, fields, gone, number)`, those of a call.
 
 The entity goes from the record `base` to `record`, None: there is none. `version` is the one that
-it must have (b"": it must be absent), `fields` are written to its hash, `gone` are the names of those
-that go from there, and `number` is what the sequence must reach (b"": nothing). Raises ValueError
-where there is too much of something: each count is a byte.
+it must have (b"": it must be absent), `fields` are written to its hash, `gone` are the names of
+those that go from there, and `number` is what the sequence must reach (b"": nothing). Raises
+ValueError where there is too much of something: each count is a byte.
 """
 
 

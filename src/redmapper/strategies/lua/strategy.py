@@ -63,8 +63,8 @@ class LuaIndexStrategy:
 class BoundLua:
     """One partition on a server.
 
-    `known` are the mappers whose schema the partition is known to remember, `home` is a key that finds
-    it in a Cluster.
+    `known` are the mappers whose schema the partition is known to remember, `home` is a key that
+    finds it in a Cluster.
     """
 
     places: Places
@@ -186,20 +186,18 @@ class BoundLua:
             self.known.clear()
 
     def _compile(self, plan: FlushPlan, lane: Lane) -> CommitCall:
-        writes = plan.writes
-        if len(writes) == 1 and not plan.guards and writes[0].mapped in self.known:
-            number = plan.sequences[0][1] if plan.sequences else None
-            one = compile_one(writes[0], number, self.places, lane)
-            if one is not None:
-                return one
-        return self._compile_many(plan, lane)
+        one = None
+        if len(plan.writes) == 1 and not plan.guards:
+            one = self._said(plan.writes[0], plan.sequences[0][1] if plan.sequences else None, lane)
+        return one or self._compile_many(plan, lane)
 
     def _compile_one(self, write: EntityWrite, number: int | None, lane: Lane) -> CommitCall:
-        if write.mapped in self.known:
-            one = compile_one(write, number, self.places, lane)
-            if one is not None:
-                return one
-        return self._compile_many(plan_of_one(write, number), lane)
+        said = self._said(write, number, lane)
+        return said or self._compile_many(plan_of_one(write, number), lane)
+
+    def _said(self, write: EntityWrite, number: int | None, lane: Lane) -> CallOfOne | None:
+        """One write, to a partition that knows its mapper, where the shorter script can say it."""
+        return compile_one(write, number, self.places, lane) if write.mapped in self.known else None
 
     def _compile_many(self, plan: FlushPlan, lane: Lane) -> CommitCall:
         new = frozenset([write.mapped for write in plan.writes]) - self.known

@@ -236,7 +236,10 @@ def test_every_key_has_a_type():
 
 def test_a_check_of_fields_is_for_the_other_script():
     """This one knows versions, and absence."""
-    assert compile_one(write({}, {"age": 1}, AtFields(((b"age", None),))), None, PLACES, THROUGH) is None
+    assert (
+        compile_one(write({}, {"age": 1}, AtFields(((b"age", None),))), None, PLACES, THROUGH)
+        is None
+    )
 
 
 @pytest.mark.parametrize(

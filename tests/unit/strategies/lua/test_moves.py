@@ -276,9 +276,7 @@ def test_their_source_can_be_read():
     """It is plain Python."""
     words: str = WHOLE.source  # type: ignore[attr-defined]
     standings: str = STANDINGS.source  # type: ignore[attr-defined]
-    assert words.startswith(
-        "def words(lane, key, version, base, record, fields, gone, number):\n"
-    )
+    assert words.startswith("def words(lane, key, version, base, record, fields, gone, number):\n")
     assert standings.startswith("def standings(records, tails):\n")
 
 
