@@ -194,7 +194,7 @@ def test_a_commit_of_one(store: Store):
         with store.unit() as unit:
             unit.add(user(1))
 
-    assert 70 >= calls(work)
+    assert 69 >= calls(work)
 
 
 def two_conditions(store: Store, low: int) -> Any:

@@ -127,7 +127,8 @@ class UnitBase:
             raise UnitError(message)
 
     def _require_writable(self, verb: str) -> None:
-        self._require_active(verb)
+        if self._busy or not self._active or self._handling is not None:
+            self._require_active(verb)
         if self._options.read_only:
             message = f"{verb}() on a read-only unit; use store.unit()"
             raise ReadOnlyUnit(message)
