@@ -1,5 +1,6 @@
 """The Lua strategy's flows, with the server's answers given by hand."""
 
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -25,7 +26,15 @@ from redmapper.strategies.lua.scripts import COMMIT, COMMIT_ONE, OWNER
 from redmapper.strategies.lua.strategy import LOAD_STEP, MOST_WORDS, BoundLua
 from redmapper.testing import drive
 from redmapper.wire import Batch
-from redmapper.work.plan import Absent, AtFields, AtVersion, EntityWrite, FlushPlan, Refusal
+from redmapper.work.plan import (
+    Absent,
+    AtFields,
+    AtVersion,
+    EntityWrite,
+    FlushPlan,
+    Refusal,
+    plan_of_one,
+)
 from redmapper.work.strategy import Place
 
 
@@ -346,6 +355,53 @@ def test_hidden_values_of_a_commit_are_told_when_somebody_asks():
         (batch,) = drive(bound.commit(FlushPlan((insert,))), [APPLIED]).batches
         assert b"hush" in batch.commands[0].words
         assert b"hush" in batch.hidden()
+
+
+# --- one write without a plan ----------------------------------------------------------------
+
+Commit = Callable[[BoundLua], Any]
+
+
+def by_plan(bound: BoundLua) -> Any:
+    """A commit of the plan that inserts 7, which moves the sequence to there."""
+    return bound.commit(plan_of_one(PLAN.writes[0], 7))
+
+
+def by_write(bound: BoundLua) -> Any:
+    """The same, and the plan is made where somebody asks for it."""
+    return bound.commit_one(PLAN.writes[0], 7)
+
+
+@pytest.mark.parametrize("times", [1, 2], ids=["by the general script", "by its own"])
+def test_one_write_is_sent_as_its_plan_would_be(times: int):
+    """Whether the partition knows the mapper or not."""
+
+    def last(commit: Commit) -> Batch:
+        place = Place("s", None, bytes, lambda: NOW)
+        bound = LuaIndexStrategy().bind(REGISTRY, place)
+        return [drive(commit(bound), [APPLIED]).batches[0] for _ in range(times)][-1]
+
+    planned, plain = last(by_plan), last(by_write)
+    assert planned.commands == plain.commands
+    assert b"{s}#sequence/User" in plain.commands[0].words
+    assert planned.hidden() == plain.hidden()
+
+
+def test_refusals_of_one_write_are_those_of_its_plan(bound: BoundLua):
+    """With the claim that the plan would have."""
+    drive(by_plan(bound), [APPLIED])
+    reply = [[b"refused", [b"taken", 1, b"9"], [b"exists", 1, [b"@", b"v"]]]]
+    exists, taken = drive(by_write(bound), [reply]).result
+    assert Refusal(0, "exists", {b"@": b"v", b"id": b"7"}) == exists
+    (claim,) = plan_of_one(PLAN.writes[0], None).claims
+    assert Refusal(0, "taken", claim=claim, owner=b"9") == taken
+
+
+def test_one_write_after_a_forgotten_schema_describes_it(bound: BoundLua):
+    """By the general script."""
+    drive(by_write(bound), [APPLIED])
+    driven = drive(by_write(bound), [[[b"refused", [b"unknown schema"]]], APPLIED])
+    assert [COMMIT_ONE, COMMIT] == [batch.commands[0].script for batch in driven.batches]
 
 
 def test_a_commit_of_one_after_a_forgotten_schema_describes_it(bound: BoundLua):
