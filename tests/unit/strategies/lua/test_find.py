@@ -21,7 +21,7 @@ from redmapper import (
 from redmapper.mapping.mapped import MappedClass
 from redmapper.mapping.ordering import order_int, successor
 from redmapper.mapping.predicates import And
-from redmapper.query.selection import Position, Selection, resolve_order
+from redmapper.query.selection import Position, Selection
 from redmapper.strategies.lua.find import CANDIDATES, ROWS, WORK, Finder
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.testing import drive
@@ -68,7 +68,7 @@ NONE = b"\0\0\1"
 def selected(*where: Predicate, order: tuple[Any, ...] = (), **options: Any) -> Selection:
     """A selection of all these conditions."""
     condition = where[0] if len(where) == 1 else And(where) if where else None
-    return Selection(MAPPED, condition, resolve_order(order, MAPPED), **options)
+    return Selection(MAPPED, condition, order, **options)
 
 
 def row(key: int, **attributes: Any) -> dict[bytes, bytes]:
