@@ -32,7 +32,7 @@ _DECODING: dict[type, str] = {
 """The commonest scalars spelled out, which saves calls; an error there is named afterwards."""
 
 _HASTY = {**_DECODING, int: "int({it})"}
-"""The same where what fails is tried once more, by name: such as an integer that is very long."""
+"""The same where what fails is made once more, by name: such as an integer that is very long."""
 
 READERS = {
     "datetime": datetime,
@@ -101,8 +101,8 @@ class Source(Protocol):
         """What gives its value, or None where there is none; None: it is never there."""
         ...
 
-    def sure(self, field: bytes, *, required: bool, uses: int) -> bool:
-        """Whether it is always there, and cheap enough to be said so many times.
+    def sure(self, *, required: bool) -> bool:
+        """Whether a value that is known is always there.
 
         What is `required` need not be: None fails in the decoding, as it should.
         """
@@ -128,8 +128,8 @@ class ByName:
         """Asked for by name."""
         return f"get({field!r})"
 
-    def sure(self, field: bytes, *, required: bool, uses: int) -> bool:  # noqa: ARG002 - of any
-        """Nothing is."""
+    def sure(self, *, required: bool) -> bool:  # noqa: ARG002 - of any
+        """None is."""
         return False
 
     def held(self, field: bytes) -> str:
@@ -169,9 +169,9 @@ class ByPosition:
             return f"({piece} + {rest} if len({piece}) == {self.full} else {piece})"
         return f"({piece} + ({rest} or b'') if len({piece} or b'') == {self.full} else {piece})"
 
-    def sure(self, field: bytes, *, required: bool, uses: int) -> bool:
-        """Not what may be None, nor twice what has to be put together."""
-        return (required or not self.gaps) and (uses == 1 or len(self.of[field]) == 1)
+    def sure(self, *, required: bool) -> bool:
+        """Not one that may be None."""
+        return required or not self.gaps
 
     def held(self, field: bytes) -> str:
         """What has a place is there, or not None."""
@@ -307,7 +307,8 @@ def _decoding(attribute: Attribute, source: Source) -> str:
     scalar = attribute.column.kind.scalar
     inline = source.decoding.get(scalar.type) if scalar is not None else None
     required = inline is not None and attribute.required and not optional
-    inline = inline or "{fallback}({it})"
-    sure = source.sure(stored, required=required, uses=inline.count("{it}"))
-    decoding = inline.format(fallback=f"decode_{name}", it=value if sure else "value")
+    sure = source.sure(required=required)
+    decoding = (inline or "{fallback}({it})").format(
+        fallback=f"decode_{name}", it=value if sure else "value"
+    )
     return decoding if sure else f"{decoding} if (value := {value}) is not None else {absent}"

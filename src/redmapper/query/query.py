@@ -29,8 +29,10 @@ class Asked(NamedTuple):
     scan: bool = False
 
     def selection(self, mapped: MappedClass, fields: tuple[bytes, ...] | None = None) -> Selection:
-        """The selection it amounts to in a registry, but for the offset."""
-        _, conditions, terms, limit, _, scan = self
+        """The selection it amounts to in a registry, with the rows that the offset leaves out."""
+        _, conditions, terms, limit, offset, scan = self
+        if limit is not None:
+            limit += offset
         where = None
         if conditions:
             where = conditions[0] if len(conditions) == 1 else And(conditions)

@@ -153,7 +153,7 @@ class Reading:
             found = yield from self._found(selection, asked.offset)
             return self._objects(selection.mapped, found)
         mapped = self.session.registry.mapped(asked.mapper)
-        wanted = self._widened(asked.selection(mapped, mapped.loaded), asked.offset)
+        wanted = asked.selection(mapped, mapped.loaded)
         makes = self.session.makes
         if makes is not None:
             objects = yield from makes.find_entities(wanted, asked.offset)
@@ -194,10 +194,10 @@ class Reading:
         """How many there are."""
         offset = asked.offset
         if not self.options.untracked:
-            total = yield from self._counted(self._widened(self._selection(asked), offset))
+            total = yield from self._counted(self._selection(asked))
         else:
             selection = asked.selection(self.session.registry.mapped(asked.mapper))
-            total = yield from self.session.strategy.count(self._widened(selection, offset))
+            total = yield from self.session.strategy.count(selection)
         return max(0, total - offset) if offset else total
 
     def _counted(self, selection: Selection) -> Flow[int]:
@@ -210,9 +210,9 @@ class Reading:
 
     def explain(self, asked: Asked, *, analyze: bool) -> Flow[Explanation]:
         """How the query is, or (analyze) was answered."""
-        selection, offset = self._selection(asked), asked.offset
+        selection = self._selection(asked)
         overlay = self._overlay(selection.mapped)
-        stored = attrs.evolve(self._widened(selection, offset), without=overlay.keys)
+        stored = attrs.evolve(selection, without=overlay.keys)
         found = yield from self.session.strategy.explain(stored, analyze=analyze)
         pending = len(overlay.pending) if overlay.keys or overlay.pending else 0
         return attrs.evolve(found, query=str(asked), pending=pending)
@@ -220,16 +220,9 @@ class Reading:
     def _found(self, selection: Selection, offset: int) -> Flow[list[Found]]:
         """The rows of a selection, this unit's own changes among them."""
         overlay = self._overlay(selection.mapped)
-        widened = self._widened(selection, offset)
-        stored = attrs.evolve(widened, without=overlay.keys) if overlay.keys else widened
+        stored = attrs.evolve(selection, without=overlay.keys) if overlay.keys else selection
         rows = yield from self.session.strategy.find(stored)
         return overlay.merged(rows, stored)[offset:]
-
-    def _widened(self, selection: Selection, offset: int) -> Selection:
-        """What the offset leaves out must be found as well."""
-        if selection.limit is None or not offset:
-            return selection
-        return attrs.evolve(selection, limit=selection.limit + offset)
 
     def _objects(self, mapped: MappedClass, found: list[Found]) -> list[Any]:
         """The objects of rows."""

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, TypeAlias
 import attrs
 
 from redmapper.mapping.columns import Column
-from redmapper.mapping.ordering import END, order_bytes
+from redmapper.mapping.ordering import END, NONE, order_bytes
 from redmapper.mapping.predicates import And, Between, Compare, Predicate
 from redmapper.mapping.scalars import order_stored_int
 from redmapper.query.selection import Order, Selection, column_of
@@ -86,7 +86,8 @@ def read_of(condition: Any, column: Column) -> Read:  # noqa: ANN401 - Compare, 
         return read
     if type(condition) is Between:
         return _between(*plain, read)
-    return _equal(*plain, read) if condition.operator == "==" else read
+    ends = _ENDS.get(condition.operator)
+    return read if ends is None else _compared(*plain, ends, read)
 
 
 def _read(column: Column, said: Any) -> Literal | None:  # noqa: ANN401 - Compare, Between
@@ -114,10 +115,29 @@ ValueError is a text with surrogates, or an integer with more digits than Python
 _AFTER = END[:-1] + bytes((END[-1] + 1,))
 
 
-def _equal(
-    kind: type, encode: Callable[[Any], bytes], order: Callable[[bytes], bytes], otherwise: Read
+Ends: TypeAlias = Callable[[bytes, bytes], "tuple[bytes, bytes | None, bytes | None]"]
+
+_PRESENT = NONE[:-1] + bytes((NONE[-1] + 1,))
+"""Where the values begin that are not None."""
+
+_ENDS: dict[str, Ends] = {
+    "==": lambda value, after: (value, after, value),
+    "<": lambda value, _: (_PRESENT, value, None),
+    "<=": lambda _, after: (_PRESENT, after, None),
+    ">": lambda _, after: (after, None, None),
+    ">=": lambda value, _: (value, None, None),
+}
+"""The span of each operator: where it begins and ends, and its only value."""
+
+
+def _compared(
+    kind: type,
+    encode: Callable[[Any], bytes],
+    order: Callable[[bytes], bytes],
+    ends: Ends,
+    otherwise: Read,
 ) -> Read:
-    """The short way for `==`."""
+    """The short way for `==`, `<`, and the like."""
 
     def read(said: Any) -> Literal | None:  # noqa: ANN401 - a Compare
         value = said.value
@@ -127,8 +147,8 @@ def _equal(
             raw = encode(value)
         except ValueError:
             return otherwise(said)
-        point = order(raw)
-        return Literal(point, point[:-2] + _AFTER, point, (raw,))
+        encoded = order(raw)
+        return Literal(*ends(encoded, encoded[:-2] + _AFTER), (raw,))
 
     return read
 

@@ -186,9 +186,10 @@ def test_there_are_only_so_many_constructors(monkeypatch: pytest.MonkeyPatch):
 
 def test_a_constructor_can_be_read():
     """A value in pieces is put together where the first is full."""
-    lines = MAPPED.codec.constructors.lines(positions((b"text", b"@", b"text:1"), MAPPED))
-    source = "\n".join(lines)
+    places = positions((b"text", b"@", b"text:1", b"raw", b"raw:1"), MAPPED)
+    source = "\n".join(MAPPED.codec.constructors.lines(places))
     assert "(found[1] + found[5] if len(found[1]) == 64 else found[1])" in source
+    assert "(found[1] + found[5] if len(found[1]) == 64 else found[1]).decode()," in source
     assert "absent_number(())" in source
 
 
@@ -281,6 +282,8 @@ def test_a_key_of_another_kind_is_read_as_that():
     mapped = MapperRegistry(Nameds).mapped(Named)
     rows: list[BareRow] = [(key, [b"x"], Fields((b"note",))) for key in (b"a", b"\xc3\xa4")]
     assert ["a", "\xe4"] == [each.name for each in entities_of_rows(rows, mapped)]
+    source = "\n".join(mapped.codec.constructors.loop(ByPosition({b"note": [0]}, gaps=True)))
+    assert "set_attribute(entity, 'name', decode_name(key))" in source
 
 
 def test_no_rows_are_no_entities():
