@@ -210,8 +210,8 @@ def test_a_query_of_a_known_shape(store: Store):
 
     newest()
     two_conditions(store, 1).count()
-    assert 138 >= calls(newest)
-    assert 109 >= calls(lambda: two_conditions(store, 2).count())
+    assert 89 >= calls(newest)
+    assert 66 >= calls(lambda: two_conditions(store, 2).count())
 
 
 def test_a_row_of_a_query(store: Store):
@@ -221,4 +221,4 @@ def test_a_row_of_a_query(store: Store):
         return two_conditions(store, 1).order_by(Users.created.desc()).limit(count).all
 
     prepare(1)()
-    assert 4.1 >= each(prepare)
+    assert 3.1 >= each(prepare)

@@ -2,22 +2,23 @@
 
 One is made with its codec and reads a record, by name. Others are made when they are wanted: where
 many entities come with their fields in the same places, values are taken out by position, and no
-record is made at all. Both are written by the same lines; what differs is a `Source`, which says
-how the code comes by a value.
+record is made at all. All are written by the same lines; what differs is a `Source`, which says how
+the code comes by a value, and whether one entity is made at a time or one after the other.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from itertools import takewhile
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import attrs
 
 from redmapper.errors import CorruptRecord
 from redmapper.mapping.columns import Column
+from redmapper.mapping.inline import indented
 
 _FACTORY: Any = attrs.Factory  # a class, which its stubs type as a function
 
@@ -29,6 +30,9 @@ _DECODING: dict[type, str] = {
     date: "read_date({it}.decode())",
 }
 """The commonest scalars spelled out, which saves calls; an error there is named afterwards."""
+
+_HASTY = {**_DECODING, int: "int({it})"}
+"""The same where what fails is made once more, by name: such as an integer that is very long."""
 
 READERS = {
     "datetime": datetime,
@@ -88,12 +92,17 @@ class Source(Protocol):
         """The first lines of the function."""
         ...
 
+    @property
+    def decoding(self) -> Mapping[type, str]:
+        """How the commonest scalars are spelled out."""
+        ...
+
     def value(self, field: bytes) -> str | None:
         """What gives its value, or None where there is none; None: it is never there."""
         ...
 
-    def sure(self, field: bytes, *, required: bool) -> bool:
-        """Whether it is always there, and cheap enough to be said twice.
+    def sure(self, *, required: bool) -> bool:
+        """Whether a value that is known is always there.
 
         What is `required` need not be: None fails in the decoding, as it should.
         """
@@ -113,13 +122,14 @@ class ByName:
     """From a record."""
 
     head: tuple[str, ...] = ("def construct(record, key):", "    get = record.get")
+    decoding: Mapping[type, str] = _DECODING
 
     def value(self, field: bytes) -> str | None:
         """Asked for by name."""
         return f"get({field!r})"
 
-    def sure(self, field: bytes, *, required: bool) -> bool:  # noqa: ARG002 - of any
-        """Nothing is."""
+    def sure(self, *, required: bool) -> bool:  # noqa: ARG002 - of any
+        """None is."""
         return False
 
     def held(self, field: bytes) -> str:
@@ -144,6 +154,7 @@ class ByPosition:
     full: int = 0
     gaps: bool = False
     head: tuple[str, ...] = ("def construct(found, key):",)
+    decoding: Mapping[type, str] = _HASTY
 
     def value(self, field: bytes) -> str | None:
         """Its pieces, put together."""
@@ -158,9 +169,9 @@ class ByPosition:
             return f"({piece} + {rest} if len({piece}) == {self.full} else {piece})"
         return f"({piece} + ({rest} or b'') if len({piece} or b'') == {self.full} else {piece})"
 
-    def sure(self, field: bytes, *, required: bool) -> bool:
-        """Not what may be None, nor what has to be put together."""
-        return (required or not self.gaps) and len(self.of[field]) == 1
+    def sure(self, *, required: bool) -> bool:
+        """Not one that may be None."""
+        return required or not self.gaps
 
     def held(self, field: bytes) -> str:
         """What has a place is there, or not None."""
@@ -173,6 +184,13 @@ class ByPosition:
         if field in self.of and self.gaps:
             return f"(({field!r},) if {self.held(field)} else ())"
         return f"({field!r},)" if field in self.of else "()"
+
+
+Row: TypeAlias = tuple[Any, Sequence["bytes | None"], Any]
+"""A stored key, values by position, and what else belongs to a row."""
+
+MakeAll: TypeAlias = Callable[[Iterable[Row], Callable[[Row], Any]], list[Any]]
+"""Makes the entities of rows; where that fails, the second function answers the entity of a row."""
 
 
 @attrs.frozen(eq=False)
@@ -193,30 +211,55 @@ class Constructors:
 
         It raises whatever comes: the constructor by name tells what is wrong with a record.
         """
-        text = "\n".join(self.lines(source)) + "\n"
+        return self._function(self.lines(source))  # type: ignore[no-any-return]
+
+    def in_turn(self, source: ByPosition) -> MakeAll:
+        """The function that makes those of many such lists, one after the other."""
+        return self._function(self.loop(source))  # type: ignore[no-any-return]
+
+    def _function(self, lines: Iterable[str]) -> Any:  # noqa: ANN401 - a function
+        text = "\n".join(lines) + "\n"
         made: dict[str, Any] = {}
         code = compile(text, f"<redmapper constructor of {self.domain.__qualname__}>", "exec")
         exec(code, {**self.names}, made)  # noqa: S102 - the source is ours
-        return made["construct"]  # type: ignore[no-any-return]
+        return made["construct"]
 
     def lines(self, source: Source) -> Iterator[str]:
         """The source code of the constructor that takes its values from there."""
-        arguments = self._arguments(source)
         yield from source.head
-        yield "    entity = Entity("
-        for name in takewhile(arguments.__contains__, _positional(self.make)):
-            yield f"        {arguments.pop(name)},"
-        yield from (f"        {name}={value}," for name, value in arguments.items())
-        yield from (f"        {argument}," for argument in self._arguments_if_held(source))
-        yield "    )"
-        for attribute in (*self.attributes, self.key):
-            if not attribute.init:
-                yield self._set_afterwards(attribute, source)
+        yield from indented(self._making(source, "key"))
         yield "    return entity"
 
-    def _arguments(self, source: Source) -> dict[str, str]:
+    def loop(self, source: ByPosition) -> Iterator[str]:
+        """The source code of the one that makes many."""
+        scalar = self.key.column.kind.scalar
+        decode = "int" if scalar is not None and scalar.type is int else f"decode_{self.key.name}"
+        yield "def construct(rows, otherwise):"
+        yield "    made = []"
+        yield "    for key, found, more in rows:"
+        yield "        try:"
+        yield from indented(indented(indented(self._making(source, f"{decode}(key)"))))
+        yield "        except Exception:"  # the class's own __init__ runs
+        yield "            entity = otherwise((key, found, more))"
+        yield "        made.append(entity)"
+        yield "    return made"
+
+    def _making(self, source: Source, key: str) -> Iterator[str]:
+        """The lines that make `entity`; `key` is the expression of its key."""
+        arguments = self._arguments(source, key)
+        yield "entity = Entity("
+        for name in takewhile(arguments.__contains__, _positional(self.make)):
+            yield f"    {arguments.pop(name)},"
+        yield from (f"    {name}={value}," for name, value in arguments.items())
+        yield from (f"    {argument}," for argument in self._arguments_if_held(source))
+        yield ")"
+        for attribute in (*self.attributes, self.key):
+            if not attribute.init:
+                yield self._set_afterwards(attribute, source, key)
+
+    def _arguments(self, source: Source, key: str) -> dict[str, str]:
         """The arguments that are always given, by name."""
-        arguments = {self.key.alias: "key"} if self.key.init else {}
+        arguments = {self.key.alias: key} if self.key.init else {}
         for attribute in self.attributes:
             if attribute.init and not attribute.depends_on_self:
                 arguments[attribute.alias] = _decoding(attribute, source)
@@ -229,12 +272,12 @@ class Constructors:
                 value = f"{{{attribute.alias!r}: {_decoding(attribute, source)}}}"
                 yield f"**({value} if {_held(attribute, source)} else {{}})"
 
-    def _set_afterwards(self, attribute: Attribute, source: Source) -> str:
+    def _set_afterwards(self, attribute: Attribute, source: Source, key: str) -> str:
         """The line that sets what `__init__` does not take."""
-        value = "key" if attribute is self.key else _decoding(attribute, source)
+        value = key if attribute is self.key else _decoding(attribute, source)
         always = attribute is self.key or attribute.required
         held = "" if always else f"if {_held(attribute, source)}: "
-        return f"    {held}set_attribute(entity, {attribute.name!r}, {value})"
+        return f"{held}set_attribute(entity, {attribute.name!r}, {value})"
 
 
 def _positional(constructor: Callable[..., Any]) -> list[str]:
@@ -262,9 +305,9 @@ def _decoding(attribute: Attribute, source: Source) -> str:
     if value is None:
         return absent
     scalar = attribute.column.kind.scalar
-    inline = _DECODING.get(scalar.type) if scalar is not None else None
+    inline = source.decoding.get(scalar.type) if scalar is not None else None
     required = inline is not None and attribute.required and not optional
-    sure = source.sure(stored, required=required)
+    sure = source.sure(required=required)
     decoding = (inline or "{fallback}({it})").format(
         fallback=f"decode_{name}", it=value if sure else "value"
     )

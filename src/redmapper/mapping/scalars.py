@@ -228,14 +228,15 @@ def _decoding(read: Callable[[str], T]) -> Callable[[bytes], T]:
 # --- the table -------------------------------------------------------------------------------
 
 
-def _order_stored_int(stored: bytes) -> bytes:
+def order_stored_int(stored: bytes) -> bytes:
+    """What `ordering.order_int` makes of an integer, from its stored bytes."""
     return ordering.SMALL.get(stored) or ordering.order_int(_decode_int(stored))
 
 
 _ORDER_STORED = {
     "text": ordering.order_bytes,
     "bytes": ordering.order_bytes,
-    "int": _order_stored_int,
+    "int": order_stored_int,
 }
 """The kinds whose stored bytes need not be decoded to be put in order, or not always."""
 

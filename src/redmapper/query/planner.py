@@ -171,6 +171,7 @@ def plan_access(selection: Selection) -> Access:
 
 def plan_accesses(selection: Selection) -> tuple[Access, ...]:
     """Every access to a selection's rows, at least one; NoIndex as `plan_access`."""
+    selection.order  # noqa: B018 - an order that is none is refused before all else
     check(selection.where, selection)  # names what is wrong with the condition itself
     found = _accesses(selection)
     if not found:
@@ -241,7 +242,7 @@ def _serving(asked: _Asked) -> Iterator[Access]:
 
 def _either(condition: Or, asked: _Asked) -> Access | None:
     """The union of what serves each side of an `|`; None where one is not served."""
-    plain = attrs.evolve(asked.selection, scan=False, order=Order(), limit=None, after=None)
+    plain = attrs.evolve(asked.selection, scan=False, terms=(), limit=None, after=None)
     sides = tuple(_accesses(attrs.evolve(plain, where=part)) for part in condition.parts)
     if not all(sides):
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import attrs
@@ -55,23 +56,43 @@ class Position:
         return self.key, {column.stored: raw for (column, _), raw in each if raw is not None}
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Selection:
     """Rows of one mapper: a condition, an order, and a number of rows at most.
 
     `without` are keys to leave out, before anything is counted: the pending ones of a unit. Rows
-    begin behind `after`. Of their records `fields` are wanted, None: all that they hold.
+    begin behind `after`. Of their records `fields` are wanted besides those of the order, None: all
+    that they hold.
+
+    One is made for each query, and a query like one before needs nothing but what was said: so what
+    follows from that is worked out when it is asked for.
     """
 
     mapped: MappedClass
     where: Predicate | None = None
-    order: Order = Order()
+    terms: tuple[Term, ...] = ()
     limit: int | None = None
     scan: bool = False
     without: frozenset[KeyBytes] = frozenset()
     after: Position | None = None
     fields: tuple[bytes, ...] | None = None
-    _spans: dict[int, Spans | None] = attrs.field(factory=dict, eq=False, repr=False, alias="spans")
+
+    @cached_property
+    def order(self) -> Order:
+        """The order, resolved. Raises UnknownField, and UnsupportedQuery for what has none."""
+        return resolve_order(self.terms, self.mapped)
+
+    @cached_property
+    def names(self) -> tuple[bytes, ...] | None:
+        """The stored fields that are wanted of each record; None: all."""
+        fields = self.fields
+        if fields is None or not self.terms:
+            return fields
+        return (*fields, *[name for name in self.order.names if name not in fields])
+
+    @cached_property
+    def _spans(self) -> dict[int, Spans | None]:
+        return {}
 
     def spans(self, predicate: Predicate, column: Column) -> Spans | None:
         """`spans_of`, worked out once a condition of this selection."""

@@ -148,17 +148,18 @@ class Reading:
 
     def find(self, asked: Asked) -> Flow[list[Any]]:
         """The objects of a query, this unit's own changes among them."""
-        selection = self._selection(asked, whole=not self.options.untracked)
         if not self.options.untracked:
+            selection = self._selection(asked)
             found = yield from self._found(selection, asked.offset)
             return self._objects(selection.mapped, found)
-        wanted = self._widened(selection, asked.offset)
+        mapped = self.session.registry.mapped(asked.mapper)
+        wanted = asked.selection(mapped, mapped.loaded)
         makes = self.session.makes
         if makes is not None:
             objects = yield from makes.find_entities(wanted, asked.offset)
         else:
             rows = yield from self.session.strategy.find(wanted)
-            construct = selection.mapped.construct
+            construct = mapped.construct
             objects = [construct(record, key) for key, record in rows[asked.offset :]]
         return list(map(self._told, objects)) if self.loaded else objects
 
@@ -179,36 +180,39 @@ class Reading:
         """Some fields of each row, from the records; nothing is built or tracked."""
         selection = self._selection(asked)
         reader = reader_of(fields, selection.mapped)
-        needed = dict.fromkeys([*reader.names, *selection.order.names])
-        found = yield from self._found(attrs.evolve(selection, fields=tuple(needed)), asked.offset)
+        found = yield from self._found(attrs.evolve(selection, fields=reader.names), asked.offset)
         return [reader.read(each.key, each.record) for each in found]
 
     def keys(self, asked: Asked) -> Flow[list[Any]]:
         """The key of each row, None of an object that waits for its number."""
         selection = self._selection(asked)
-        names = selection.order.names
-        found = yield from self._found(attrs.evolve(selection, fields=names), asked.offset)
+        found = yield from self._found(attrs.evolve(selection, fields=()), asked.offset)
         decode = selection.mapped.decode_key
         return [None if each.key is None else decode(each.key) for each in found]
 
     def count(self, asked: Asked) -> Flow[int]:
         """How many there are."""
-        selection, offset = self._selection(asked), asked.offset
-        if selection.limit is not None:
-            selection = attrs.evolve(selection, limit=selection.limit + offset)
+        offset = asked.offset
+        if not self.options.untracked:
+            total = yield from self._counted(self._selection(asked))
+        else:
+            selection = asked.selection(self.session.registry.mapped(asked.mapper))
+            total = yield from self.session.strategy.count(selection)
+        return max(0, total - offset) if offset else total
+
+    def _counted(self, selection: Selection) -> Flow[int]:
+        """How many rows a selection has, this unit's own changes considered."""
         overlay = self._overlay(selection.mapped)
         stored = attrs.evolve(selection, without=overlay.keys) if overlay.keys else selection
         total = yield from self.session.strategy.count(stored)
         total += len(overlay.matching(selection))
-        if selection.limit is not None:
-            total = min(total, selection.limit)
-        return max(0, total - offset)
+        return total if selection.limit is None else min(total, selection.limit)
 
     def explain(self, asked: Asked, *, analyze: bool) -> Flow[Explanation]:
         """How the query is, or (analyze) was answered."""
-        selection, offset = self._selection(asked), asked.offset
+        selection = self._selection(asked)
         overlay = self._overlay(selection.mapped)
-        stored = attrs.evolve(self._widened(selection, offset), without=overlay.keys)
+        stored = attrs.evolve(selection, without=overlay.keys)
         found = yield from self.session.strategy.explain(stored, analyze=analyze)
         pending = len(overlay.pending) if overlay.keys or overlay.pending else 0
         return attrs.evolve(found, query=str(asked), pending=pending)
@@ -216,16 +220,9 @@ class Reading:
     def _found(self, selection: Selection, offset: int) -> Flow[list[Found]]:
         """The rows of a selection, this unit's own changes among them."""
         overlay = self._overlay(selection.mapped)
-        widened = self._widened(selection, offset)
-        stored = attrs.evolve(widened, without=overlay.keys) if overlay.keys else widened
+        stored = attrs.evolve(selection, without=overlay.keys) if overlay.keys else selection
         rows = yield from self.session.strategy.find(stored)
         return overlay.merged(rows, stored)[offset:]
-
-    def _widened(self, selection: Selection, offset: int) -> Selection:
-        """What the offset leaves out must be found as well."""
-        if selection.limit is None or not offset:
-            return selection
-        return attrs.evolve(selection, limit=selection.limit + offset)
 
     def _objects(self, mapped: MappedClass, found: list[Found]) -> list[Any]:
         """The objects of rows."""
@@ -237,7 +234,9 @@ class Reading:
     def _selection(self, asked: Asked, *, whole: bool = True) -> Selection:
         """What is asked; of its rows whole records, or only what objects are made of."""
         mapped = self.session.registry.mapped(asked.mapper)
-        return asked.selection(mapped, None if whole else mapped.loaded)
+        selection = asked.selection(mapped, None if whole else mapped.loaded)
+        selection.order  # noqa: B018 - an order that is none is refused before all else
+        return selection
 
     def _overlay(self, mapped: MappedClass) -> Overlay:
         """This unit's pending changes to one mapper, as queries see them."""

@@ -14,7 +14,7 @@ conformance suite. The contract:
 - *find* and *count* write nothing. They see whole commits, never half of one; but an answer put
   together in several steps is no snapshot of all. Rows come in the order of the selection, ties by
   key, from behind `after` on, exactly `limit` of them where there are so many, and none of the keys
-  in `without`. Of a record `fields` must be there, more may be. Before it answers, a strategy calls
+  in `without`. Of a record `names` must be there, more may be. Before it answers, a strategy calls
   `query.planner.plan_access`, which refuses what no index serves: the same queries are refused
   everywhere.
 - *Entities.* Where nobody needs the records, a strategy may make the entities itself, from whatever

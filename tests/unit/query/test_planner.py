@@ -33,7 +33,7 @@ from redmapper.query.planner import (
     plan_access,
     plan_accesses,
 )
-from redmapper.query.selection import Position, Selection, resolve_order
+from redmapper.query.selection import Position, Selection
 
 
 @attrs.define
@@ -83,7 +83,7 @@ ALL = (b"", None)
 def selected(*where: Predicate, order: tuple[Any, ...] = (), **options: Any) -> Selection:
     """A selection of all these conditions."""
     condition = where[0] if len(where) == 1 else And(where) if where else None
-    return Selection(MAPPED, condition, resolve_order(order, MAPPED), **options)
+    return Selection(MAPPED, condition, order, **options)
 
 
 def planned(*where: Predicate, order: tuple[Any, ...] = (), **options: Any) -> Access:

@@ -28,7 +28,7 @@ from redmapper.query.planner import (
     Source,
     plan_accesses,
 )
-from redmapper.query.selection import Row, Selection, position_of, resolve_order, sort_key
+from redmapper.query.selection import Row, Selection, position_of, sort_key
 
 
 @attrs.define
@@ -217,7 +217,7 @@ def selected(where: list[Predicate], order: list[Term], limit: int | None) -> Se
     """A selection that may read all where no index serves it."""
     flat = [part for each in where for part in (each.parts if isinstance(each, And) else [each])]
     condition = And(tuple(flat)) if flat else None
-    return Selection(MAPPED, condition, resolve_order(tuple(order), MAPPED), limit, scan=True)
+    return Selection(MAPPED, condition, tuple(order), limit, scan=True)
 
 
 @settings(max_examples=200)

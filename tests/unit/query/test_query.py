@@ -19,6 +19,7 @@ from redmapper import (
     Query,
     QueryError,
     Store,
+    UnknownField,
     UnsupportedQuery,
 )
 
@@ -62,6 +63,37 @@ def query(store: Store) -> Query[User]:
 def names(rows: Any) -> list[str]:
     """The names of rows."""
     return [row.name for row in rows]
+
+
+class Others(Mapper[User]):
+    """Another mapper, whose fields are not those of the first."""
+
+    id = Key[int]()
+    age = Field[int | None]()
+
+
+WAYS: list[Any] = [
+    Query.all,
+    Query.first,
+    Query.count,
+    Query.exists,
+    Query.keys,
+    Query.explain,
+    lambda query: query.values(Others.age),
+    lambda query: query.page(2, after="no token"),
+]
+
+
+@pytest.mark.parametrize("way", WAYS, ids=range(len(WAYS)))
+def test_an_order_that_is_none_is_refused_first(store: Store, way: Any):
+    """Whatever else is wrong, whichever way it is run, on a unit or without."""
+    with store.unit() as uow:
+        for reads in (store, uow):
+            wrong = reads.query(Users).where(Users.age == "x")  # type: ignore[arg-type]
+            with pytest.raises(UnknownField, match=r"Others\.age is not a field of Users"):
+                way(wrong.order_by(Others.age))
+            with pytest.raises(UnsupportedQuery, match="'x' is str, int expected"):
+                wrong.all()
 
 
 def test_a_query_prints_as_one_would_write_it(query: Query[User]):

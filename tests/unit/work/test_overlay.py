@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from redmapper import Field, Key, Mapper, MapperRegistry, Ordered, Predicate, Store, Unique
-from redmapper.query.selection import Position, Selection, resolve_order
+from redmapper.query.selection import Position, Selection
 from redmapper.work.identity import Tracked
 from redmapper.work.overlay import Overlay
 
@@ -78,7 +78,7 @@ def test_the_owner_of_a_value_is_found_among_pending_objects():
 
 def merged(over: Overlay, stored: list[User], *order: Any, limit: int | None = None) -> list[str]:
     """The names of stored and pending users, merged."""
-    selection = Selection(MAPPED, None, resolve_order(order, MAPPED), limit)
+    selection = Selection(MAPPED, None, order, limit)
     rows = [(b"%d" % user.id, MAPPED.encode(user, b"%d" % user.id)) for user in stored]
     return [each.record[b"name"].decode() for each in over.merged(rows, selection)]
 
@@ -108,8 +108,8 @@ def test_a_merged_row_says_whose_it_is():
 def test_what_stands_before_the_beginning_is_left_out():
     """Of pending objects as of stored ones; those that wait are told apart by their serials."""
     first, second = pending(User("b", 2)), pending(User("b", 2))
-    over, order = overlay(first, second, pending(User("a", 1, id=1))), resolve_order((), MAPPED)
-    selection = Selection(MAPPED, order=order, after=Position((), None, first.serial))
+    over = overlay(first, second, pending(User("a", 1, id=1)))
+    selection = Selection(MAPPED, after=Position((), None, first.serial))
     assert [second] == [each.tracked for each in over.matching(selection)]
 
 

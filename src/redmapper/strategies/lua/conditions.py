@@ -9,7 +9,7 @@ What it can not judge (a collection without a `Lookup` of its own, a pattern of 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
@@ -62,6 +62,8 @@ _LIMITS = {
 }
 """The first and the last value that one of a kind, naive or aware, is compared with."""
 
+_TIMES = ("datetime", "time")
+
 _AWARE = b"\2"
 """What the encoding of an aware time begins with: see `mapping.ordering`."""
 
@@ -113,10 +115,10 @@ def _compare(wording: Wording, predicate: Compare, column: Column) -> Test:
     raw = _raw(column, predicate.value)
     if predicate.operator == "==":
         return _values(wording, column, [wording.spelled(raw, predicate, _raw_again(0))])
-    least, most = (
-        wording.spelled(limit, predicate, _limit_again(end))
-        for end, limit in enumerate(_limits(column, predicate.value))
-    )
+    least, most = _limits(column, predicate.value)
+    if _scalar(column).name in _TIMES:
+        least = wording.spelled(least, predicate, _limit_again(column, 0))
+        most = wording.spelled(most, predicate, _limit_again(column, 1))
     open_, closed = (
         wording.spelled(mark + raw, predicate, _raw_again(0, mark)) for mark in (b"(", b"[")
     )
@@ -130,21 +132,30 @@ def _compare(wording: Wording, predicate: Compare, column: Column) -> Test:
     return _span(wording, column, bounds[predicate.operator])
 
 
-def _raw_again(end: int, mark: bytes = b"") -> Callable[[Literal], bytes]:
-    return lambda literal: mark + literal.raw(end)
+MakeOne: TypeAlias = Callable[[int, Sequence[Literal]], bytes]
+"""Makes a word of the literals of one condition, by its position."""
 
 
-def _limit_again(end: int) -> Callable[[Literal], bytes]:
-    return lambda literal: _limits(literal.column, literal.values[0])[end]
+def _raw_again(end: int, mark: bytes = b"") -> MakeOne:
+    return lambda at, literals: mark + literals[at].raws[end]
+
+
+def _limit_again(column: Column, end: int) -> MakeOne:
+    name = _scalar(column).name  # its span says it: that of an aware time has none but aware ones
+    return lambda at, literals: _time_limits(name, aware=literals[at].low[:1] == _AWARE)[end]
 
 
 def _limits(column: Column, value: Any) -> tuple[bytes, bytes]:  # noqa: ANN401 - a value
     """What a value is compared with: naive times with naive ones only."""
     scalar = _scalar(column)
-    if scalar.name not in ("datetime", "time"):
+    if scalar.name not in _TIMES:
         return b"-", b"-"
-    aware = scalar.order(column.norm(value) if column.norm else value)[:1] == _AWARE
-    first, last = _LIMITS[scalar.name, aware]
+    encoded = scalar.order(column.norm(value) if column.norm else value)
+    return _time_limits(scalar.name, aware=encoded[:1] == _AWARE)
+
+
+def _time_limits(name: str, *, aware: bool) -> tuple[bytes, bytes]:
+    first, last = _LIMITS[name, aware]
     return b"[" + first.encode(), b"[" + last.encode()
 
 

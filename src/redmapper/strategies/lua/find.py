@@ -16,8 +16,9 @@ never holds the server for long; several steps together are not one snapshot.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import repeat
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import attrs
@@ -108,6 +109,11 @@ class Search:
     Where a query of its shape has been said before, only what follows the first step is planned.
     """
 
+    seen = read = sent = 0
+    judge: Judge | None = None
+    bare = False
+    """Whether rows keep the values of their fields as they came."""
+
     def __init__(
         self, keyspace: Keyspace, shapes: Shapes, selection: Selection, wanted: str
     ) -> None:
@@ -115,9 +121,6 @@ class Search:
         self.selection = selection
         self.limit = ALL if selection.limit is None else selection.limit
         self.wanted = wanted
-        self.seen = self.read = self.sent = 0
-        self.judge: Judge | None = None
-        self.bare = False  # whether rows keep the values of their fields as they came
         said = shapes.fill(selection, wanted)
         self.said = self._say(shapes) if said is None else said
 
@@ -196,11 +199,11 @@ class Search:
         kind, way, seen, read, source, cursor, picked, found, records, *cut = reply
         self.seen += seen
         self.read += read
-        counted = kind == b"count"
-        keys = [] if counted else found
-        rows = [] if counted or kind == b"keys" else self._rows(keys, records, *cut)
-        total = found if counted else 0
-        return Step(kind == b"keys", way, seen, read, source, cursor, picked, keys, total, rows)
+        keys_only = kind == b"keys"
+        if kind == b"count":
+            return Step(keys_only, way, seen, read, source, cursor, picked, [], found, [])
+        rows = [] if keys_only else self._rows(found, records, *cut)
+        return Step(keys_only, way, seen, read, source, cursor, picked, found, 0, rows)
 
     def ask(self, said: Said, missing: int, wanted: str) -> Flow[Reply]:
         """The script's reply."""
@@ -221,20 +224,23 @@ class Search:
 
     def _header(self, missing: int, wanted: str) -> list[Argument]:
         """What a step is told before all else: whose rows, and how many."""
-        mapped = self.selection.mapped
-        cut, page = (missing, missing) if self.judge is None else (ALL, 5 * missing)
-        page = min(page, ROWS) if page >= 0 and wanted != "count" else ROWS
+        mapped, cut = self.selection.mapped, missing
         if wanted == "count":
             page = missing
-        elif wanted == "fields" and not self.selection.fields:  # keys alone
+        elif wanted == "fields" and not self.said.names:  # keys alone
             page = 5 * ROWS if missing == ALL else missing
+        else:
+            if self.judge is not None:
+                cut, missing = ALL, 5 * missing
+            page = ROWS if missing < 0 else min(missing, ROWS)
         return [
-            mapped.name,
-            mapped.fingerprint,
-            self.keyspace.records(mapped),
-            mapped.key.scalar.tail or "fixed",
+            *head_of(mapped, self.keyspace.tag),
             wanted,
-            *(self.limit, cut, page, CANDIDATES, WORK),
+            self.limit,
+            cut,
+            page,
+            CANDIDATES,
+            WORK,
         ]
 
     def _rows(self, keys: list[KeyBytes], records: list[Reply], cut: Sequence[int] = ()) -> Any:  # noqa: ANN401 - a list of Row, or of BareRow
@@ -256,7 +262,7 @@ class Search:
         self, keys: list[KeyBytes], records: list[Reply], cut: Sequence[int]
     ) -> list[BareRow]:
         """Rows with the values of some fields; None in place of these is a record that is gone."""
-        names = self.selection.fields or ()
+        names = self.said.names or ()
         fields = fields_of(names, tuple(cut))
         if not names:
             return [(key, (), fields) for key in keys]
@@ -268,6 +274,13 @@ class Search:
         by = self.planned.accesses[step.way - 1].by
         left = (test for each, test in self.planned.wording.tests if each not in by)
         return self.judge is None and not any(test.reads for test in left)
+
+
+@lru_cache(maxsize=1024)
+def head_of(mapped: MappedClass, tag: bytes) -> tuple[Argument, ...]:
+    """Whose rows are wanted, as the script is told it."""
+    records = Keyspace(tag).records(mapped)
+    return mapped.name, mapped.fingerprint, records, mapped.key.scalar.tail or "fixed"
 
 
 def _move_sorted(words: Words, cursor: bytes) -> None:
@@ -289,7 +302,7 @@ def sort_rows(rows: list[Row], order: Order, mapped: MappedClass) -> None:
     elif mapped.key.scalar.tail == "int":
         rows.sort(key=lambda row: int(row[0]), reverse=order.key_descending)
     else:
-        rows.sort(key=lambda row: row[0], reverse=order.key_descending)
+        rows.sort(key=itemgetter(0), reverse=order.key_descending)
 
 
 @attrs.frozen
@@ -307,7 +320,7 @@ class Finder:
         """The entities of a selection, but for the first so many."""
         search, mapped = self._search(selection), selection.mapped
         # Rows that are put in order here must be records, unless it is by key alone.
-        ordered = selection.limit is not None or selection.order.by_key_alone
+        ordered = selection.limit is not None or search.said.order.by_key_alone
         search.bare = search.wanted == "fields" and ordered
         rows: list[Any] = (yield from self._found(search))[skip:]
         if search.bare:
@@ -324,14 +337,14 @@ class Finder:
             return []
         step = yield from search.first()
         if step.keys_only:
-            search.bare = search.bare and selection.order.by_key_alone
+            search.bare = search.bare and search.said.order.by_key_alone
             rows = yield from self._in_chunks(search, step)
         elif search.walks(step):
             return (yield from self._walked(search, step))
         else:
             rows = step.rows
         if selection.limit is None or step.keys_only or search.judge is not None:
-            sort_rows(rows, selection.order, selection.mapped)
+            sort_rows(rows, search.said.order, selection.mapped)
         return rows[: selection.limit]
 
     def _walked(self, search: Search, step: Step) -> Flow[list[Row]]:
@@ -375,13 +388,13 @@ class Finder:
         if search.judge is not None or selection.limit == 0:
             return len((yield from self._found(search)))
         step = yield from search.first()
-        if not step.keys_only:
-            total = yield from self._counted(search, step)
-        else:
+        if step.keys_only:
             keys = yield from self._keys(search, step)
             total = len(keys)
             if not search.judged_by_entries(step):
                 total = yield from self._counted_in_chunks(search, step.way, keys)
+        else:
+            total = (yield from self._counted(search, step)) if step.source else step.total
         return total if selection.limit is None else min(total, selection.limit)
 
     def _counted(self, search: Search, step: Step) -> Flow[int]:

@@ -2,18 +2,21 @@
 
 Replies for the entities of a mapper mostly have the same fields in the same order, one after the
 other. For each such order a constructor is generated once, and to know that it fits a reply, its
-names are compared with those of the reply before. Whatever goes wrong, the entity is made once more
-by way of its record: that says what is wrong, and of which entity.
+names are compared with those of the reply before. Rows of a query come without names, and one
+generated function makes the entities of all that have the same fields. Whatever goes wrong, the
+entity is made once more by way of its record: that says what is wrong, and of which entity.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
 from redmapper.mapping.columns import Record
-from redmapper.mapping.construction import ByPosition
+from redmapper.mapping.construction import ByPosition, MakeAll
 from redmapper.mapping.mapped import KeyBytes, MappedClass
 from redmapper.strategies.lua.layout import PIECE, flat, joined, positions
 from redmapper.wire import Reply
@@ -75,18 +78,13 @@ def entities_of(
 
 def entities_of_rows(rows: Iterable[BareRow], mapped: MappedClass) -> list[Any]:
     """The same of the values of some fields."""
-    decode = mapped.decode_key
+
+    def by_record(row: BareRow) -> Any:  # noqa: ANN401 - an entity
+        return mapped.construct(record_of(row, mapped), row[0])
+
     made: list[Any] = []
-    last: Fields | None = None
-    construct: Any = None
-    for row in rows:
-        key, values, fields = row
-        if fields is not last:
-            last, construct = fields, _row_constructor(fields, mapped)
-        try:
-            made.append(construct(values, decode(key)))
-        except Exception:  # noqa: BLE001 - the class's own __init__ runs
-            made.append(mapped.construct(record_of(row, mapped), key))
+    for fields, alike in groupby(rows, itemgetter(2)):
+        made += _row_constructor(fields, mapped)(alike, by_record)
     return made
 
 
@@ -122,8 +120,8 @@ def _constructors(_: MappedClass) -> dict[tuple[bytes, ...], Construct]:
 
 
 @lru_cache(maxsize=1024)
-def _row_constructor(fields: Fields, mapped: MappedClass) -> Construct:
+def _row_constructor(fields: Fields, mapped: MappedClass) -> MakeAll:
     at = {name: [place] for place, name in enumerate(fields.names)}
     for place, name in enumerate(fields.cut, len(fields.names)):
         at[name].append(place)
-    return mapped.codec.constructors.at(ByPosition(at, full=PIECE, gaps=True))
+    return mapped.codec.constructors.in_turn(ByPosition(at, full=PIECE, gaps=True))

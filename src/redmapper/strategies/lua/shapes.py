@@ -7,18 +7,25 @@ every other is; where a literal has a say in a word, that word is a `Spelled`, w
 made. What was said is kept as it is, and the next query of the shape makes those words anew.
 
 So there is one way to plan and one to word, and `tests` hold what is filled in against both.
+
+A shape is found by what the query says: no order is resolved, no span worked out. Each condition of
+it has a function that reads its literals, which knows a shorter way for plain values of the
+commonest kinds. Whatever else comes goes the general way, which also says what does not fit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import attrs
 
 from redmapper.mapping.columns import Column
+from redmapper.mapping.ordering import END, NONE, order_bytes
 from redmapper.mapping.predicates import And, Between, Compare, Predicate
-from redmapper.query.selection import Selection, column_of
+from redmapper.mapping.scalars import order_stored_int
+from redmapper.query.selection import Order, Selection, column_of
 from redmapper.query.spans import Span, spans_of
 from redmapper.wire import Argument
 
@@ -26,27 +33,28 @@ MOST_SHAPES = 1_000
 """Shapes that a partition remembers; more are not made by hand."""
 
 
-class Literal:
+class Literal(NamedTuple):
     """What one condition compares with, in the spellings that words are made of.
 
-    `span` is that of indexes, `values` are as they were written. Raises UnsupportedQuery for a
-    value that does not fit.
+    `low`, `high` and `point` are those of its span, `raws` its values as a record holds them.
     """
 
-    __slots__ = ("column", "span", "values")
+    low: bytes
+    high: bytes | None
+    point: bytes | None
+    raws: tuple[bytes, ...]
 
-    def __init__(self, said: Any, column: Column) -> None:  # noqa: ANN401 - Compare, Between
-        spans: Any = spans_of(said, column)
-        self.span: Span = spans[0]
-        self.column = column
-        self.values = (said.value,) if type(said) is Compare else (said.low, said.high)
+    @property
+    def span(self) -> Span:
+        """The span, as an index has its values."""
+        return Span(self.low, self.high, self.point)
 
-    def raw(self, at: int) -> bytes:
-        """As a record holds it."""
-        column, value = self.column, self.values[at]
-        scalar: Any = column.kind.scalar
-        return scalar.encode(column.norm(value) if column.norm else value)  # type: ignore[no-any-return]
 
+Read: TypeAlias = "Callable[[Any], Literal | None]"
+"""Reads the literals of a condition; None where nothing lies between them.
+
+Raises UnsupportedQuery for a value that does not fit.
+"""
 
 Make: TypeAlias = Callable[[Sequence[Literal]], bytes]
 """Makes a word of the literals of a query, by the positions of its conditions."""
@@ -67,6 +75,105 @@ class Spelled(bytes):
         return spelled
 
 
+# --- reading literals ------------------------------------------------------------------------
+
+
+def read_of(condition: Any, column: Column) -> Read:  # noqa: ANN401 - Compare, Between
+    """What reads the literals of conditions that differ from this one in them alone."""
+    read, scalar = partial(_read, column), column.kind.scalar
+    plain = _PLAIN.get(scalar.type) if scalar is not None and column.norm is None else None
+    if plain is None:
+        return read
+    if type(condition) is Between:
+        return _between(*plain, read)
+    ends = _ENDS.get(condition.operator)
+    return read if ends is None else _compared(*plain, ends, read)
+
+
+def _read(column: Column, said: Any) -> Literal | None:  # noqa: ANN401 - Compare, Between
+    """The general way, which knows every value and refuses what is none."""
+    spans: Any = spans_of(said, column)
+    scalar: Any = column.kind.scalar
+    span, norm = spans[0], column.norm
+    if span.empty:
+        return None
+    values = (said.value,) if type(said) is Compare else (said.low, said.high)
+    raws = tuple([scalar.encode(norm(value) if norm else value) for value in values])
+    return Literal(span.low, span.high, span.point, raws)
+
+
+_PLAIN: dict[type, tuple[type, Callable[[Any], bytes], Callable[[bytes], bytes]]] = {
+    str: (str, str.encode, order_bytes),
+    int: (int, b"%d".__mod__, order_stored_int),
+}
+"""How values of exactly this type are stored, and that is put in order.
+
+Both kinds are variable ones: what comes after all that begins with a value is its end, one up. A
+ValueError is a text with surrogates, or an integer with more digits than Python spells.
+"""
+
+_AFTER = END[:-1] + bytes((END[-1] + 1,))
+
+
+Ends: TypeAlias = Callable[[bytes, bytes], "tuple[bytes, bytes | None, bytes | None]"]
+
+_PRESENT = NONE[:-1] + bytes((NONE[-1] + 1,))
+"""Where the values begin that are not None."""
+
+_ENDS: dict[str, Ends] = {
+    "==": lambda value, after: (value, after, value),
+    "<": lambda value, _: (_PRESENT, value, None),
+    "<=": lambda _, after: (_PRESENT, after, None),
+    ">": lambda _, after: (after, None, None),
+    ">=": lambda value, _: (value, None, None),
+}
+"""The span of each operator: where it begins and ends, and its only value."""
+
+
+def _compared(
+    kind: type,
+    encode: Callable[[Any], bytes],
+    order: Callable[[bytes], bytes],
+    ends: Ends,
+    otherwise: Read,
+) -> Read:
+    """The short way for `==`, `<`, and the like."""
+
+    def read(said: Any) -> Literal | None:  # noqa: ANN401 - a Compare
+        value = said.value
+        if type(value) is not kind:
+            return otherwise(said)
+        try:
+            raw = encode(value)
+        except ValueError:
+            return otherwise(said)
+        encoded = order(raw)
+        return Literal(*ends(encoded, encoded[:-2] + _AFTER), (raw,))
+
+    return read
+
+
+def _between(
+    kind: type, encode: Callable[[Any], bytes], order: Callable[[bytes], bytes], otherwise: Read
+) -> Read:
+    """The short way for `between`."""
+
+    def read(said: Any) -> Literal | None:  # noqa: ANN401 - a Between
+        low, high = said.low, said.high
+        if type(low) is not kind or type(high) is not kind:
+            return otherwise(said)
+        try:
+            raws = encode(low), encode(high)
+        except ValueError:
+            return otherwise(said)
+        first, last = order(raws[0]), order(raws[1])
+        return Literal(first, last[:-2] + _AFTER, None, raws) if first <= last else None
+
+    return read
+
+
+# --- shapes ----------------------------------------------------------------------------------
+
 Holes: TypeAlias = tuple[tuple[int, Make], ...]
 
 
@@ -74,8 +181,8 @@ def _holes(words: Sequence[Argument]) -> Holes:
     return tuple((at, word.make) for at, word in enumerate(words) if isinstance(word, Spelled))
 
 
-def _filled(words: Sequence[Argument], holes: Holes, literals: Sequence[Literal]) -> list[Any]:
-    filled = list(words)
+def _filled(words: Sequence[Any], holes: Holes, literals: Sequence[Literal]) -> list[Any]:
+    filled = [*words]
     for at, make in holes:
         filled[at] = make(literals)
     return filled
@@ -84,8 +191,9 @@ def _filled(words: Sequence[Argument], holes: Holes, literals: Sequence[Literal]
 class Said(NamedTuple):
     """A query as it is told to the script: its keys and their types, the words behind the header.
 
-    `walks`: of each way, whether it is a walk. `secret`: the words must not be shown. `sized`: the
-    words are ranges and sets, whose sizes are the answer.
+    `walks`: of each way, whether it is a walk. `secret`: the words must not be shown. `order` and
+    `names`: in which order rows are wanted, and what of them. `sized`: the words are ranges and
+    sets, whose sizes are the answer.
     """
 
     keys: list[bytes]
@@ -93,33 +201,39 @@ class Said(NamedTuple):
     words: list[Argument]
     walks: tuple[bool, ...]
     secret: bool
+    order: Order
+    names: tuple[bytes, ...] | None
     sized: bool = False
 
 
 @attrs.frozen
 class Shape:
-    """What was said once, with its holes; `columns` are those of the conditions, in their order."""
+    """What was said once, with its holes, and what reads the conditions, in their order."""
 
     said: Said
-    columns: tuple[Column, ...]
+    reads: tuple[Read, ...]
     in_keys: Holes
     in_words: Holes
 
     @classmethod
-    def of(cls, said: Said, columns: tuple[Column, ...]) -> Shape:
+    def of(cls, said: Said, reads: tuple[Read, ...]) -> Shape:
         """The shape of what was said."""
-        return cls(said, columns, _holes(said.keys), _holes(said.words))
+        return cls(said, reads, _holes(said.keys), _holes(said.words))
 
     def fill(self, conditions: Sequence[Predicate]) -> Said | None:
         """The same with other literals; None where these make another shape of it."""
-        literals = list(map(Literal, conditions, self.columns))
-        for literal in literals:
-            if literal.span.empty:
+        literals: list[Any] = []
+        for read, condition in zip(self.reads, conditions):  # noqa: B905 - they are of this shape
+            literal = read(condition)
+            if literal is None:
                 return None
+            literals.append(literal)
         said = self.said
         keys = _filled(said.keys, self.in_keys, literals)
         words = _filled(said.words, self.in_words, literals)
-        return Said(keys, said.types, words, said.walks, said.secret, said.sized)
+        # Not by `_replace`, which takes twice as long.
+        alike = said.walks, said.secret, said.order, said.names, said.sized
+        return Said(keys, said.types, words, *alike)
 
 
 @attrs.frozen(eq=False)
@@ -134,53 +248,57 @@ class Shapes:
     def fill(self, selection: Selection, wanted: str) -> Said | None:
         """What is to be said, if a query of this shape has been said before."""
         conditions = _conditions(selection.where)
-        key = _key(selection, conditions, wanted)
-        shape = None if key is None else self._known.get(key)
+        shape = self._known.get(_key(selection, conditions, wanted))
         return None if shape is None else shape.fill(conditions)
 
     def learn(self, selection: Selection, wanted: str, said: Said) -> None:
         """Remember what has been said, if only literals can differ."""
         conditions = _conditions(selection.where)
         key = _key(selection, conditions, wanted)
-        if key is None or key in self._known:
+        if key is None or key in self._known or not _decide_words_alone(conditions, selection):
             return
         if len(self._known) >= MOST_SHAPES:
             self._known.clear()
-        columns = tuple(column_of(each.field, selection.mapped) for each in conditions)
-        shape = Shape.of(said, columns)
+        columns = [column_of(each.field, selection.mapped) for each in conditions]
+        shape = Shape.of(said, tuple(map(read_of, conditions, columns)))
         again = shape.fill(conditions)
         if again is not None and (again.keys, again.words) == (said.keys, said.words):
             self._known[key] = shape
 
 
 def _conditions(where: Predicate | None) -> tuple[Any, ...]:
-    if isinstance(where, And):
+    if type(where) is And:
         return where.parts
     return () if where is None else (where,)
 
 
 def _key(selection: Selection, conditions: Sequence[Any], wanted: str) -> object:
-    """What queries of one shape have in common; None where not only literals can differ."""
-    mapped, order = selection.mapped, selection.order
+    """What queries of one shape have in common; None where they have none.
+
+    Fields go by their identity. They live as long as their mapper, and no others get into a key
+    that is remembered.
+    """
     if selection.without or selection.after is not None:
         return None
-    verbs: dict[object, str] = {}
+    key = [selection.mapped, wanted, selection.fields, selection.limit is None, selection.scan]
     for each in conditions:
-        verb = _verb(each)
-        if verb is None or each.field is mapped.key.declared:
+        kind = type(each)
+        if kind is Compare:
+            key += each.operator, id(each.field)
+        elif kind is Between:
+            key += "between", id(each.field)
+        else:
             return None
-        verbs[id(each.field)] = verb
-    if len(verbs) != len(conditions):  # two of one field: their literals decide what is left
-        return None
-    key = [mapped, wanted, selection.fields, selection.limit is None, selection.scan]
-    key += [order.key_descending, *verbs, None, *verbs.values()]
-    for column, down in order.terms:
-        key += (id(column), down)
+    for term in selection.terms:
+        key += id(term.field), term.descending
     return tuple(key)
 
 
-def _verb(condition: Predicate) -> str | None:
-    """What a condition says of its literals; None where they decide more than words."""
-    if type(condition) is Compare:
-        return None if condition.operator == "!=" else condition.operator
-    return "between" if type(condition) is Between else None
+def _decide_words_alone(conditions: Sequence[Any], selection: Selection) -> bool:
+    """Whether literals have a say in words, but not in how the query is planned."""
+    fields = {id(each.field) for each in conditions}
+    if id(selection.mapped.key.declared) in fields:
+        return False
+    if any(type(each) is Compare and each.operator == "!=" for each in conditions):
+        return False
+    return len(fields) == len(conditions)  # of two of one field, literals decide what is left

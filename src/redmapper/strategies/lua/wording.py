@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import attrs
@@ -144,12 +144,14 @@ class Wording:
 
     # --- words that literals have a say in: how to make them again ---
 
-    def spelled(self, word: bytes, by: Predicate, make: Callable[[Literal], bytes]) -> bytes:
-        """A word made of one condition's literals."""
+    def spelled(
+        self, word: bytes, by: Predicate, make: Callable[[int, Sequence[Literal]], bytes]
+    ) -> bytes:
+        """A word made of one condition's literals; `make` is told which these are."""
         position = self._positions.get(id(by))
         if position is None:  # inside another one
             return word
-        return Spelled.by(word, lambda literals: make(literals[position]))
+        return Spelled.by(word, partial(make, position))
 
     def _lookup(self, index: MappedIndex, value: bytes, by: Sequence[Predicate]) -> bytes:
         """Where the keys stand that have a value, which these conditions name."""
@@ -162,7 +164,10 @@ class Wording:
         positions = [self._positions.get(id(each), -1) for each in by]
         if not positions or min(positions) < 0:
             return None
-        return lambda literals: head + b"".join([literals[at].span.low for at in positions])
+        if len(positions) == 1:
+            (only,) = positions
+            return lambda literals: head + literals[only].low
+        return lambda literals: head + b"".join([literals[at].low for at in positions])
 
     def _bounds(self, source: ByOrdered, by: Sequence[Predicate]) -> Iterator[tuple[bytes, bytes]]:
         """Both ends of each range, as ZRANGE BYLEX wants them, in the order of the walk."""
@@ -275,14 +280,14 @@ class Wording:
         for _, said in self._columns.values():
             words += said
         words += [*tests, *terms, *self._start()]
-        for listed in (sorted(selection.without), selection.fields or ()):
+        for listed in (sorted(selection.without), selection.names or ()):
             words += [len(listed), *listed]
         return words + self._long()
 
     def _long(self) -> Words:
         """Which of the fields wanted may go on in further ones."""
         may = cuttable(self.mapped)
-        long = [at for at, name in enumerate(self.selection.fields or (), 1) if name in may]
+        long = [at for at, name in enumerate(self.selection.names or (), 1) if name in may]
         return [len(long), *long]
 
     def said(self, accesses: Sequence[Access], walks: Sequence[bool]) -> Said:
@@ -302,15 +307,18 @@ class Wording:
         words: Words = []
         for kind, _, *said in sources:
             words += said[:3] if kind == "sorted" else [said[2], "", ""]
-        types = tuple(self.keys.values())
-        secret = self.secret or self.mapped.hides_key
-        return Said(list(self.keys), types, words, (False,), secret, sized=True)
+        return self._said(words, (False,))._replace(sized=True)
 
     def said_by(self, ways: Sequence[Words], walks: tuple[bool, ...] = ()) -> Said:
         """All of it, with these ways."""
         words = [*self.told(), len(ways), *(word for way in ways for word in way)]
+        return self._said(parted(words), walks)
+
+    def _said(self, words: Words, walks: tuple[bool, ...]) -> Said:
+        """These words, the keys that they name, and what is to be known of the rows."""
         types, secret = tuple(self.keys.values()), self.secret or self.mapped.hides_key
-        return Said(list(self.keys), types, parted(words), walks, secret)
+        order, names = self.selection.order, self.selection.names
+        return Said(list(self.keys), types, words, walks, secret, order, names)
 
     def _start(self) -> Words:
         after = self.selection.after
@@ -347,8 +355,8 @@ def _makers(places: Sequence[tuple[int, bool]]) -> tuple[Make, Make]:
     if len(places) == 1 and not places[0][1]:
         ((at, _),) = places
         return (
-            lambda literals: b"[" + literals[at].span.low,
-            lambda literals: _ends(b"", literals[at].span.high)[1],
+            lambda literals: b"[" + literals[at].low,
+            lambda literals: b"+" if (high := literals[at].high) is None else b"(" + high,
         )
     return lambda literals: ends(literals)[0], lambda literals: ends(literals)[1]
 

@@ -21,8 +21,8 @@ from redmapper import (
 from redmapper.mapping.mapped import MappedClass
 from redmapper.mapping.ordering import order_int, successor
 from redmapper.mapping.predicates import And
-from redmapper.query.selection import Position, Selection, resolve_order
-from redmapper.strategies.lua.find import CANDIDATES, ROWS, WORK, Finder
+from redmapper.query.selection import Order, Position, Row, Selection
+from redmapper.strategies.lua.find import CANDIDATES, ROWS, WORK, Finder, sort_rows
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.testing import drive
 from redmapper.wire import Batch
@@ -59,6 +59,19 @@ class Users(Mapper[User]):
     by_pin = Lookup(pin)
 
 
+@attrs.define
+class Word:
+    """An entity whose key is text."""
+
+    id: str
+
+
+class Words(Mapper[Word]):
+    """Its mapper."""
+
+    id = Key[str]()
+
+
 MAPPED: MappedClass = MapperRegistry(Users).mapped(User)
 SPACE = Keyspace(b"{s}")
 FINDER = Finder(SPACE)
@@ -68,7 +81,7 @@ NONE = b"\0\0\1"
 def selected(*where: Predicate, order: tuple[Any, ...] = (), **options: Any) -> Selection:
     """A selection of all these conditions."""
     condition = where[0] if len(where) == 1 else And(where) if where else None
-    return Selection(MAPPED, condition, resolve_order(order, MAPPED), **options)
+    return Selection(MAPPED, condition, order, **options)
 
 
 def row(key: int, **attributes: Any) -> dict[bytes, bytes]:
@@ -334,6 +347,15 @@ def test_rows_without_an_order_come_by_key():
     assert [b"9", b"10", b"100"] == keys_of(driven.result)
     down = selected(Users.team == "a", order=(Users.id.desc(),))
     assert [b"100", b"10", b"9"] == keys_of(drive(FINDER.find(down), [answer(*rows)]).result)
+
+
+@pytest.mark.parametrize(("down", "expected"), [(False, "abc"), (True, "cba")], ids=repr)
+def test_keys_of_text_are_in_order_as_they_are(down: bool, expected: str):  # noqa: FBT001 - a case
+    """In both directions."""
+    mapped = MapperRegistry(Words).mapped(Word)
+    rows: list[Row] = [(key, {}) for key in (b"b", b"c", b"a")]
+    sort_rows(rows, Order(key_descending=down), mapped)
+    assert expected == b"".join(keys_of(rows)).decode()
 
 
 def test_what_the_script_can_not_judge_is_judged_sorted_and_cut_here():

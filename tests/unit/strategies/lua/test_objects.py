@@ -186,20 +186,22 @@ def test_there_are_only_so_many_constructors(monkeypatch: pytest.MonkeyPatch):
 
 def test_a_constructor_can_be_read():
     """A value in pieces is put together where the first is full."""
-    lines = MAPPED.codec.constructors.lines(positions((b"text", b"@", b"text:1"), MAPPED))
-    source = "\n".join(lines)
+    places = positions((b"text", b"@", b"text:1", b"raw", b"raw:1"), MAPPED)
+    source = "\n".join(MAPPED.codec.constructors.lines(places))
     assert "(found[1] + found[5] if len(found[1]) == 64 else found[1])" in source
+    assert "(found[1] + found[5] if len(found[1]) == 64 else found[1]).decode()," in source
     assert "absent_number(())" in source
 
 
 def test_a_constructor_of_rows_can_be_read():
     """What must be there is not asked for: None fails, and the record tells what is wrong."""
     places = ByPosition({b"text": [0, 3], b"number": [1], b"real": [2]}, full=64, gaps=True)
-    source = "\n".join(MAPPED.codec.constructors.lines(places))
-    assert "(int(found[1]) if len(found[1]) < 20 else decode_number(found[1]))" in source
+    source = "\n".join(MAPPED.codec.constructors.loop(places))
+    assert " int(found[1])," in source
     assert "float(value) if (value := found[2]) is not None else absent_real(" in source
     whole = "(found[0] + (found[3] or b'') if len(found[0] or b'') == 64 else found[0])"
-    assert f"value.decode() if (value := {whole}) is not None" in source
+    assert f" {whole}.decode()," in source
+    assert "id=int(key)," in source
 
 
 def message(work: Callable[[], object]) -> str:
@@ -235,3 +237,55 @@ def test_a_key_that_can_not_be_read_is_named():
     reply = flat(stored(THING))
     expected = message(lambda: by_record(reply, key=b"abc"))
     assert expected == message(lambda: entities_of([reply], MAPPED, [b"abc"]))
+    assert expected == message(lambda: entities_of_rows([plain_row(THING, b"abc")], MAPPED))
+
+
+def plain_row(thing: Thing, key: bytes) -> BareRow:
+    """A row of fields none of which is cut."""
+    return key, [*map(stored(thing).get, MAPPED.loaded)], Fields(MAPPED.loaded)
+
+
+def test_of_many_rows_the_damaged_one_is_named():
+    """Not the first or the last of them."""
+    rows = [plain_row(THING, b"%d" % key) for key in range(5)]
+    rows[3] = (b"3", [b"a", b"many", *rows[3][1][2:]], rows[3][2])
+    refused = message(lambda: entities_of_rows(rows, MAPPED))
+    assert "Thing(3): field 'number' holds b'many'" in refused
+
+
+def test_what_only_its_record_can_make_stands_in_its_place():
+    """An integer that is stored in hex, because it is very long, among others."""
+    numbers = [1, 10**4300 + 1, 2]
+    things = [attrs.evolve(THING, number=number) for number in numbers]
+    rows = [plain_row(thing, b"%d" % key) for key, thing in enumerate(things)]
+    replies = [flat(stored(thing)) for thing in things]
+    assert numbers == [each.number for each in entities_of_rows(rows, MAPPED)]
+    assert numbers == [each.number for each in entities_of(replies, MAPPED, [b"1", b"2", b"3"])]
+
+
+@attrs.define
+class Named:
+    """Its key is text, and is not given to `__init__`."""
+
+    note: str
+    name: str = attrs.field(init=False, default="")
+
+
+class Nameds(Mapper[Named]):
+    """Its mapper."""
+
+    name = Key[str]()
+
+
+def test_a_key_of_another_kind_is_read_as_that():
+    """And set where `__init__` does not take it."""
+    mapped = MapperRegistry(Nameds).mapped(Named)
+    rows: list[BareRow] = [(key, [b"x"], Fields((b"note",))) for key in (b"a", b"\xc3\xa4")]
+    assert ["a", "\xe4"] == [each.name for each in entities_of_rows(rows, mapped)]
+    source = "\n".join(mapped.codec.constructors.loop(ByPosition({b"note": [0]}, gaps=True)))
+    assert "set_attribute(entity, 'name', decode_name(key))" in source
+
+
+def test_no_rows_are_no_entities():
+    """Of whatever fields."""
+    assert [] == entities_of_rows([], MAPPED)

@@ -10,9 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redmapper import Field, Key, Lookup, Mapper, MapperRegistry, Ordered, Unique, UnsupportedQuery
-from redmapper.mapping.predicates import And, Between, Compare, Predicate
-from redmapper.query.selection import Selection, resolve_order
+from redmapper import (
+    Field,
+    Key,
+    Lookup,
+    Mapper,
+    MapperRegistry,
+    Ordered,
+    Unique,
+    UnknownField,
+    UnsupportedQuery,
+)
+from redmapper.mapping.predicates import And, Between, Compare, Predicate, Term
+from redmapper.query.selection import Position, Selection
 from redmapper.strategies.lua.find import Planned, Search
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.shapes import MOST_SHAPES, Said, Shapes
@@ -75,6 +85,71 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "done": st.booleans(),
     "owner": st.uuids(),
 }
+
+
+class Word(str):
+    """A text that says something else of itself."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "other"
+
+    def encode(self, *_: Any) -> bytes:
+        """Not what it holds."""
+        return b"other"
+
+
+class Number(int):
+    """An integer that says something else of itself."""
+
+    def __str__(self) -> str:
+        return "0"
+
+
+class Others(Mapper[Thing]):
+    """Another mapper of the same class, whose fields are not those of the first."""
+
+    id = Key[int]()
+    age = Field[int]()
+
+
+PLAIN: dict[str, Any] = {
+    "name": "a",
+    "city": "a",
+    "age": 1,
+    "seen": datetime(2026, 1, 2),
+    "born": date(2026, 1, 2),
+    "size": 0.5,
+    "price": Decimal(1),
+    "code": b"a",
+    "done": True,
+    "owner": UUID(int=1),
+}
+ODD: list[Any] = [
+    *PLAIN.values(),
+    None,
+    True,
+    Word("a"),
+    Number(7),
+    "\ud800",
+    b"a",
+    "a\0b",
+    "\xff",
+    "",
+    1.5,
+    float("nan"),
+    Decimal("nan"),
+    10**4299,
+    10**4300,
+    -(10**4300),
+    255,
+    256,
+    -1,
+    [],
+    datetime(2026, 1, 1, tzinfo=UTC),
+    datetime(2026, 1, 1),
+]
 VERBS = ("==", "<", "<=", ">", ">=", "between")
 
 
@@ -87,7 +162,7 @@ def condition(field: str, verb: str, values: list[Any]) -> Predicate:
 
 
 @st.composite
-def alike(draw: st.DrawFn) -> tuple[list[list[Predicate]], Any]:
+def alike(draw: st.DrawFn) -> tuple[list[list[Predicate]], tuple[Term, ...]]:
     """The conditions of some queries which differ in their literals alone, and their order."""
     fields = draw(st.lists(st.sampled_from(sorted(VALUES)), unique=True, max_size=4))
     verbs = [draw(st.sampled_from(VERBS)) for _ in fields]
@@ -100,7 +175,7 @@ def alike(draw: st.DrawFn) -> tuple[list[list[Predicate]], Any]:
     ]
     term = getattr(Things, draw(st.sampled_from(sorted(VALUES))))
     order = draw(st.sampled_from([(), (term.asc(),), (term.desc(), Things.id.asc())]))
-    return queries, resolve_order(order, MAPPED)
+    return queries, order
 
 
 def selection(conditions: list[Predicate], **options: Any) -> Selection:
@@ -114,16 +189,36 @@ def anew(asked: Selection, wanted: str) -> Said:
     return Search(SPACE, Shapes(), asked, wanted).said
 
 
+def outcome(shapes: Shapes, asked: Selection, wanted: str) -> object:
+    """What is said, or why not."""
+    try:
+        return Search(SPACE, shapes, asked, wanted).said
+    except Exception as error:  # noqa: BLE001 - whatever it is, it must be the same
+        return type(error), str(error)
+
+
 @given(alike(), st.sampled_from(["rows", "count"]), st.sampled_from([None, 20]))
 def test_the_words_are_those_of_a_new_plan(
-    queries: tuple[list[list[Predicate]], Any], wanted: str, limit: int | None
+    queries: tuple[list[list[Predicate]], tuple[Term, ...]], wanted: str, limit: int | None
 ):
     """Whatever the literals were of the one that was learned from."""
     shapes = Shapes()
-    conditions, order = queries
+    conditions, terms = queries
     for each in conditions:
-        asked = selection(each, order=order, limit=limit)
+        asked = selection(each, terms=terms, limit=limit)
         assert anew(asked, wanted) == Search(SPACE, shapes, asked, wanted).said
+
+
+@pytest.mark.parametrize("field", sorted(VALUES))
+@pytest.mark.parametrize("verb", VERBS)
+def test_what_is_not_plain_is_taken_or_refused_as_ever(field: str, verb: str):
+    """Values of subclasses, of other types, of none; whichever end it is."""
+    shapes, plain = Shapes(), PLAIN[field]
+    Search(SPACE, shapes, selection([condition(field, verb, [plain, plain])]), "rows")
+    for odd in ODD:
+        for values in ([odd, plain], [plain, odd], [odd, odd]):
+            asked = selection([condition(field, verb, values)])
+            assert outcome(Shapes(), asked, "rows") == outcome(shapes, asked, "rows"), values
 
 
 def planned(monkeypatch: pytest.MonkeyPatch, *selections: Selection, wanted: str = "rows") -> int:
@@ -155,7 +250,9 @@ def test_a_shape_is_planned_once(monkeypatch: pytest.MonkeyPatch):
     "other",
     [
         selection([Things.city == "b"]),
-        selection([Things.city == "b"], limit=1, order=resolve_order((Things.age.asc(),), MAPPED)),
+        selection([Things.city == "b"], limit=1, terms=(Things.age.asc(),)),
+        selection([Things.city == "b"], limit=1, terms=(Things.id.desc(),)),
+        selection([Things.city.between("a", "b")], limit=1),
         selection([Things.city == "b"], limit=1, scan=False),
         selection([Things.city > "b"], limit=1),
         selection([Things.age == 1], limit=1),
@@ -169,6 +266,13 @@ def test_other_shapes_are_planned(monkeypatch: pytest.MonkeyPatch, other: Select
     assert 2 == planned(monkeypatch, selection([Things.city == "a"], limit=1), other)
 
 
+def test_the_other_direction_is_another_shape(monkeypatch: pytest.MonkeyPatch):
+    """Of the same term."""
+    terms = [(Things.age.asc(),), (Things.age.desc(),), (Things.age.asc(),)]
+    asked = [selection([Things.city == "a"], limit=1, terms=each) for each in terms]
+    assert 2 == planned(monkeypatch, *asked)
+
+
 @pytest.mark.parametrize(
     "asked",
     [
@@ -177,8 +281,11 @@ def test_other_shapes_are_planned(monkeypatch: pytest.MonkeyPatch, other: Select
         selection([Things.city.in_(["a"])]),
         selection([(Things.city == "a") | (Things.age == 1)]),
         selection([Things.id == 1]),
+        selection([Things.id.between(1, 2), Things.age == 1]),
+        selection([Things.age.is_none()]),
         selection([Things.age.between(2, 1)]),
         selection([Things.city == "a"], without=frozenset((b"1",))),
+        selection([Things.city == "a"], after=Position((), b"1")),
     ],
 )
 def test_what_is_planned_each_time(monkeypatch: pytest.MonkeyPatch, asked: Selection):
@@ -195,6 +302,28 @@ def test_a_literal_that_does_not_fit_is_refused_as_ever():
     with pytest.raises(UnsupportedQuery) as again:
         Search(SPACE, shapes, selection([Things.age == "x"]), "rows")  # type: ignore[list-item]
     assert str(first.value) == str(again.value)
+
+
+def test_an_order_that_is_none_is_refused_as_ever():
+    """Though what is found by its shape resolves no order."""
+    shapes, terms = Shapes(), (Term(Others.age),)
+    Search(SPACE, shapes, selection([Things.age == 1], terms=(Things.age.asc(),)), "rows")
+    for _ in range(2):
+        with pytest.raises(UnknownField, match="age is not a field of Things"):
+            Search(SPACE, shapes, selection([Things.age == 1], terms=terms), "rows")
+
+
+def test_a_known_shape_needs_no_order(monkeypatch: pytest.MonkeyPatch):
+    """What it is, and which fields it takes, was said the first time."""
+    shapes = Shapes()
+    asked = [
+        selection([Things.city == city], terms=(Things.age.desc(),), limit=3, fields=(b"name",))
+        for city in "ab"
+    ]
+    first = Search(SPACE, shapes, asked[0], "fields").said
+    monkeypatch.setattr(Selection, "order", None)
+    again = Search(SPACE, shapes, asked[1], "fields").said
+    assert (first.order, (b"name", b"age")) == (again.order, again.names)
 
 
 def test_shapes_are_forgotten_rather_than_piled_up():
