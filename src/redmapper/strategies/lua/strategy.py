@@ -32,7 +32,7 @@ from redmapper.strategies.lua.receipts import (
 )
 from redmapper.strategies.lua.scripts import OUTCOME, OWNER
 from redmapper.wire import Argument, Batch, Command, Flow, Hidden, Reply, call
-from redmapper.work.plan import FlushPlan, Refusal
+from redmapper.work.plan import FlushPlan, Refusal, mappers_of
 from redmapper.work.refusals import schema_mismatch
 from redmapper.work.strategy import Capabilities, Identity, Place
 
@@ -180,7 +180,7 @@ class BoundLua:
             one = compile_one(plan, self.places, lane)
             if one is not None:
                 return one
-        new = frozenset([write.mapped for write in writes]) - self.known
+        new = frozenset(mappers_of(writes)) - self.known
         called = compile_plan(plan, self.places, lane, new)
         if len(called.command.words) > MOST_WORDS:
             self.lanes.give_back(lane)
