@@ -130,7 +130,7 @@ def keys_hold(found: Sequence[Tracked]) -> bool:
         return False
     mapped = found[0].mapped
     keys = [each.key for each in found if each.base is None and each.mapped is mapped]
-    if len(keys) < len(found) or None in keys:
+    if len(keys) < len(found):
         return False
     try:
         now = mapped.encode_keys([mapped.key_of(each.obj) for each in found])

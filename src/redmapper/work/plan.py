@@ -172,8 +172,6 @@ class RunClaims(Sequence[Claim]):
         return self.entities * len(self.values)
 
     def __getitem__(self, place: int) -> Claim:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride] - no slices
-        if not 0 <= place < len(self):
-            raise IndexError(place)
         at, position = divmod(place, self.entities)
         unique, values = list(self.values.items())[at]
         return Claim(unique, values[position], position, None)

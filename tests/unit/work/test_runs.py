@@ -10,6 +10,7 @@ from unittest.mock import patch
 
 import attrs
 import pytest
+from cattrs import Converter
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -106,7 +107,7 @@ class Things(Mapper[Thing]):
     more = Field[dict[str, int] | None]()
 
     by_email = Unique(email)
-    by_name_and_id = Unique(name, id)
+    by_name_and_id = Unique(name, id)  # noqa: A003 - the key of this mapper
     by_name = Lookup(name)
     by_tag = Lookup(tags)
     by_day = Lookup(day, raw)
@@ -176,7 +177,9 @@ def test_a_run_says_what_a_write_of_each_does(found: list[Thing]):
     """Field by field, in the same order."""
     one_by_one = writes(found)
     assert list(one_by_one) == list(run(found))
-    assert [list(each.changes) for each in one_by_one] == [list(each.changes) for each in run(found)]
+    assert [list(each.changes) for each in one_by_one] == [
+        list(each.changes) for each in run(found)
+    ]
 
 
 def test_a_run_is_a_sequence():
@@ -240,6 +243,32 @@ def test_an_attribute_without_a_value_is_not_told_in_columns():
     assert run_of(tracked(found), b"v") is None
 
 
+class Point:
+    """Of a class that a converter knows."""
+
+
+@attrs.define
+class Place:
+    """It may have one."""
+
+    point: Point | None = None
+    id: int | None = None
+
+
+def test_none_is_absent_whatever_a_converter_makes_of_it():
+    """So it is not asked."""
+    converter = Converter()
+    converter.register_structure_hook(Point, lambda value, _: value)
+    converter.register_unstructure_hook(Point, lambda value: value)
+
+    class Places(Mapper[Place], converter=converter):
+        id = Key[int]()
+        point = Field[Point | None]()
+
+    mapped = MapperRegistry(Places).mapped(Place)
+    assert mapped.encode_columns([Place(None, 1), Place(None, 2)]) is None
+
+
 @attrs.define
 class Other:
     """Of another mapper."""
@@ -261,10 +290,17 @@ OTHERS = MapperRegistry(Others).mapped(Other)
     [
         [],
         [*tracked([Thing()]), Tracked(Other(1), OTHERS, b"1")],
+        [Tracked(Other(1), OTHERS, b"1"), *tracked([Thing()])],
         [*tracked([Thing()]), Tracked(Thing(id=2), THINGS, b"2", base={}, snapshot=())],
         [Tracked(Thing(id=2), THINGS, b"2", base={}, snapshot=()), *tracked([Thing()])],
     ],
-    ids=["none", "another mapper", "one that was loaded", "one that was loaded, first"],
+    ids=[
+        "none",
+        "another mapper",
+        "another mapper, first",
+        "one that was loaded",
+        "one that was loaded, first",
+    ],
 )
 def test_a_run_is_of_new_objects_of_one_mapper(found: list[Tracked]):
     """And of nothing else."""
@@ -301,7 +337,8 @@ def test_the_plan_of_a_run_is_that_of_its_writes(found: list[Thing]):
 
 def test_a_run_does_not_write_one_entity_twice():
     """As no plan does."""
-    twice = Run(THINGS, [b"1", b"1"], run(numbered([Thing(email="a"), Thing(email="b")])).columns)
+    columns = run(numbered([Thing("a", "a"), Thing("b", "b")])).columns
+    twice = Run(THINGS, [b"1", b"1"], columns)
     with pytest.raises(ValueError, match="must not write one entity twice"):
         make_plan(twice)
 
@@ -425,20 +462,21 @@ def test_a_value_that_is_taken_names_its_object(store: Store):
 
 def test_two_claims_of_one_value_name_the_second_object(store: Store, plans: list[FlushPlan]):
     """Before anything is sent."""
-    found = two(email="a@x.io")
-    with pytest.raises(Taken, match=r"Thing\(2\) can not have .* Thing\(1\), another object"):
-        with store.unit() as uow:
-            uow.add_all(found)
+    whose = r"Thing\(2\) can not have .* Thing\(1\), another object"
+    with pytest.raises(Taken, match=whose), store.unit() as uow:
+        uow.add_all(two(email="a@x.io"))
     assert [] == plans
 
 
 @pytest.mark.parametrize("key", [3, None, "x"], ids=repr)
 def test_a_key_that_was_changed_is_noticed(store: Store, plans: list[FlushPlan], key: Any):
     """In whichever object."""
-    found = two()
-    with pytest.raises((KeyChanged, ValueRefused)), store.unit() as uow:
-        uow.add_all(found)
+    with store.unit() as uow:
+        found = uow.add_all(two())
         found[1].id = key
+        with pytest.raises((KeyChanged, ValueRefused)):
+            uow.commit()
+        uow.rollback()
     assert [] == plans
 
 
@@ -463,16 +501,12 @@ def test_a_value_that_is_refused_is_named(store: Store):
         uow.add_all(two(age="old"))
 
 
-def test_a_run_may_be_too_large(store: Store):
+def test_a_run_may_be_too_large(store: Store, monkeypatch: pytest.MonkeyPatch):
     """As any commit."""
-    found = [Other(number) for number in range(4)]
-    registry = MapperRegistry(Others)
-    with patch.object(flush, "LARGE", 2), patch.object(flush, "LARGEST", 3):
-        with Store(registry, strategy=MemoryIndexStrategy()).unit() as uow:
-            uow.add_all(found)
-            with pytest.raises(UnitTooLarge, match="writes 4 entities"):
-                uow.commit()
-            uow.rollback()
+    monkeypatch.setattr(flush, "LARGE", 0)
+    monkeypatch.setattr(flush, "LARGEST", 1)
+    with pytest.raises(UnitTooLarge, match="writes 2 entities"), store.unit() as uow:
+        uow.add_all(two())
 
 
 # --- whichever way ---------------------------------------------------------------------------
