@@ -243,6 +243,7 @@ def test_an_attribute_without_a_value_is_not_told_in_columns():
     assert run_of(tracked(found), b"v") is None
 
 
+@attrs.define
 class Point:
     """Of a class that a converter knows."""
 
@@ -258,14 +259,15 @@ class Place:
 def test_none_is_absent_whatever_a_converter_makes_of_it():
     """So it is not asked."""
     converter = Converter()
-    converter.register_structure_hook(Point, lambda value, _: value)
-    converter.register_unstructure_hook(Point, lambda value: value)
+    converter.register_structure_hook(Point, lambda value, _: value and Point())
+    converter.register_unstructure_hook(Point, lambda value: value and "a point")
 
-    class Places(Mapper[Place], converter=converter):
+    class Places(Mapper[Place]):
         id = Key[int]()
         point = Field[Point | None]()
 
-    mapped = MapperRegistry(Places).mapped(Place)
+    mapped = MapperRegistry(Places, converter=converter).mapped(Place)
+    assert mapped.encode_columns([Place(Point(), 1)]) is not None
     assert mapped.encode_columns([Place(None, 1), Place(None, 2)]) is None
 
 
