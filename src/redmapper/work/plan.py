@@ -191,7 +191,8 @@ class FlushPlan(NamedTuple):
     """Everything one commit checks and writes.
 
     `sequences` are the greatest integer keys given by hand, which move the sequences. Positions
-    count the writes, and go on with the guards.
+    count the writes, and go on with the guards. Writes and claims are tuples, or a `Run` and its
+    `RunClaims`: a strategy may read these as columns, and any other may iterate.
     """
 
     writes: Sequence[EntityWrite]
