@@ -3,16 +3,20 @@
 What `entries` does by a call for each index and field is here one line a field, with the commonest
 kinds inline, and one expression an index. Each field's value has a name: `old_age`, say, where the
 values of the record `base` are told as `old`.
+
+Of many records it is one line a field and one an index as well, each of which makes a list: then
+`column(name)` gives what all of them have of a field.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from typing import Any, TypeAlias
 
 from redmapper.mapping.columns import Column
 from redmapper.mapping.entries import AS_STORED
-from redmapper.mapping.ordering import END, SMALL, descending
+from redmapper.mapping.ordering import END, SMALL, descending, order_datetime
 
 Terms: TypeAlias = Sequence[tuple[Column, bool]]
 """The columns of an index, and whether they descend.
@@ -20,10 +24,19 @@ Terms: TypeAlias = Sequence[tuple[Column, bool]]
 It has exactly one value of each entity, a None being one; without columns it is empty.
 """
 
+ColumnOf: TypeAlias = Callable[[bytes], "Sequence[bytes | None]"]
+"""Tells what each of many records has of a field, by its stored name."""
+
 
 def names_of(columns: Iterable[Column]) -> dict[str, Any]:
     """What the lines of these columns call."""
-    names: dict[str, Any] = {"END": END, "SMALL": SMALL, "descending": descending}
+    names: dict[str, Any] = {
+        "END": END,
+        "SMALL": SMALL,
+        "descending": descending,
+        "order_datetime": order_datetime,
+        "read_datetime": datetime.fromisoformat,
+    }
     for column in columns:
         scalar = column.kind.scalar
         if scalar is None:
@@ -49,9 +62,11 @@ def _in_order(column: Column) -> str:
     """One field as its kind has it in order, of `raw`."""
     scalar, order = column.kind.scalar, f"order_{column.name}(raw)"
     if scalar is not None and scalar.name in AS_STORED:
-        order = f"raw + END if b'\\0' not in raw else {order}"
+        order = f"raw + END if 0 not in raw else {order}"
     elif scalar is not None and scalar.name == "int":
         order = f"SMALL.get(raw) or {order}"
+    elif scalar is not None and scalar.name == "datetime":
+        order = "order_datetime(read_datetime(raw.decode()))"
     return f"none_{column.name} if raw is None else {order}"
 
 
@@ -70,6 +85,37 @@ def member_of(terms: Terms, told: str) -> str:
 def descends(terms: Terms) -> bool:
     """Whether the key at the end of a member descends: it goes as the last column does."""
     return bool(terms) and terms[-1][1]
+
+
+def lists_of(columns: Iterable[Column]) -> Iterator[str]:
+    """The lines that make lists of the values of these columns, in order, by `column`."""
+    for column in columns:
+        yield f"raws = column({column.stored!r})"
+        if column.norm is not None:
+            yield f"normed = column({column.shadow!r})"
+            yield "raws = [raw if other is None else other for raw, other in zip(raws, normed)]"
+        yield f"all_{column.name} = [{_in_order(column)} for raw in raws]"
+
+
+def each_of(expression: str, terms: Terms, **others: str) -> str:
+    """The list of an expression for each entity, over `value_age` and the like, and others."""
+    lists = {f"value_{column.name}": f"all_{column.name}" for column, _ in terms} | others
+    if expression in lists:
+        return lists[expression]
+    if len(lists) == 1:
+        ((value, values),) = lists.items()
+        return f"[{expression} for {value} in {values}]"
+    return f"[{expression} for {', '.join(lists)} in zip({', '.join(lists.values())})]"
+
+
+def generate_column(terms: Terms) -> Callable[[ColumnOf], list[bytes]]:
+    """The function that gives an index's value of each of many records."""
+    columns = list({column.name: column for column, _ in terms}.values())
+    lines = [*lists_of(columns), f"return {each_of(value_of(terms, 'value'), terms)}"]
+    made: Callable[[ColumnOf], list[bytes]] = generated(
+        "values", ["def values(column):", *indented(lines)], names_of(columns)
+    )
+    return made
 
 
 def liat_of(indexes: Iterable[Terms]) -> Iterator[str]:

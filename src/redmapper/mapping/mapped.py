@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import operator
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any, TypeAlias, cast
 
@@ -17,8 +17,10 @@ from redmapper.mapping.construction import Attribute
 from redmapper.mapping.entries import EntryValue, EntryValues, key_tail
 from redmapper.mapping.fields import Key
 from redmapper.mapping.indexes import Index, Unique
+from redmapper.mapping.inline import ColumnOf, generate_column
 from redmapper.mapping.mapper import Mapper
 from redmapper.mapping.records import (
+    Columns,
     FieldChanges,
     RecordCodec,
     Snapshot,
@@ -60,6 +62,11 @@ class MappedIndex:
         """Its columns, and whether they descend."""
         pairs = zip(self.columns, self.index.terms, strict=True)
         return tuple((column, term.descending) for column, term in pairs)
+
+    @cached_property
+    def column(self) -> Callable[[ColumnOf], list[bytes]]:
+        """The function that gives what `one` does of many records, each of which has a value."""
+        return generate_column(self.terms)
 
     @cached_property
     def stored(self) -> frozenset[bytes]:
@@ -297,6 +304,16 @@ class MappedClass:
         except ValueRefused as refused:
             raise named(refused, self.title(key)) from refused
         return record
+
+    def encode_columns(self, entities: Sequence[object]) -> Columns | None:
+        """What `encode_fields` gives of many, where nothing is derived, by field.
+
+        None where that must be asked: a value is None, or of a subclass, or refused.
+        """
+        try:
+            return self.codec.columns(entities)
+        except (ValueRefused, ValueError, AttributeError):
+            return None
 
     def _encode_attributes(self, entity: object) -> Record:
         try:

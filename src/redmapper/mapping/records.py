@@ -1,9 +1,12 @@
-"""Entity <-> record: five functions generated once a mapper, since they run once an entity.
+"""Entity <-> record: six functions generated once a mapper, since they run once an entity.
 
 The source is plain Python, one line a field, kept on the codec and printed by `codec.source`.
 What the generated code can not do falls back to the columns it was made from:
 
 - `encode(entity)` gives the record of the attributes, without what is derived from them.
+- `columns(entities)` gives the same of many, a column for each field: what a step of C does for all
+  of a column costs a tenth of a step for each. None where the values are not all what their fields
+  are of, exactly: then `encode` sorts them out.
 - `construct(record, key)` calls the class with the decoded values, as its `__init__` takes them
   (see `construction`).
 - `snapshot(entity)` keeps what a later comparison needs: the key and scalars as they are (they can
@@ -20,7 +23,7 @@ field `!name`: so a record older than an attribute loads with the attribute's de
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from typing import Any, TypeAlias
 
@@ -32,6 +35,8 @@ from redmapper.mapping.construction import READERS, Attribute, ByName, Construct
 
 Snapshot: TypeAlias = tuple[Any, ...]
 FieldChanges: TypeAlias = dict[bytes, "bytes | None"]
+Columns: TypeAlias = dict[bytes, Sequence[bytes]]
+"""The stored bytes of many entities: field name -> those of each."""
 
 _ENCODING: dict[type, str] = {
     str: "({it}.encode() if type({it}) is str else {fallback}({it}))",
@@ -42,6 +47,15 @@ _ENCODING: dict[type, str] = {
 }
 """The commonest scalars spelled out, which saves calls; an error there is named afterwards."""
 
+_COLUMN: dict[type, str] = {
+    str: "list(map(str.encode, values))",
+    int: "[b'%d' % value for value in values]",
+    float: "list(map(str.encode, map(float.__repr__, values)))",
+    datetime: "list(map(str.encode, map(datetime.isoformat, values)))",
+    date: "list(map(str.encode, map(date.isoformat, values)))",
+}
+"""The same for all values of a field at once, each exactly of the type."""
+
 
 @attrs.frozen
 class RecordCodec:
@@ -50,6 +64,7 @@ class RecordCodec:
     source: str = attrs.field(repr=False)
     constructors: Constructors
     encode: Callable[[Any], Record]
+    columns: Callable[[Sequence[Any]], Columns | None]
     construct: Callable[[Record, Any], Any]
     snapshot: Callable[[Any], Snapshot]
     compare: Callable[[Any, Snapshot], FieldChanges]
@@ -73,6 +88,7 @@ def generate_codec(
     constructors = Constructors(domain, attributes, key, make or domain, names)
     parts = (
         _encode_source(attributes),
+        _columns_source(attributes),
         constructors.lines(ByName()),
         _snapshot_source(attributes, key),
         _compare_source(attributes, key),
@@ -83,7 +99,7 @@ def generate_codec(
     return RecordCodec(source, constructors, *(names[name] for name in FUNCTIONS))
 
 
-FUNCTIONS = ("encode", "construct", "snapshot", "compare", "suspects")
+FUNCTIONS = ("encode", "columns", "construct", "snapshot", "compare", "suspects")
 
 
 def _names(attribute: Attribute) -> dict[str, Any]:
@@ -110,6 +126,21 @@ def _encode_source(attributes: list[Attribute]) -> Iterator[str]:
         else:
             yield f"    record[{attribute.column.stored!r}] = {_encoding(attribute)}"
     yield "    return record"
+
+
+def _columns_source(attributes: list[Attribute]) -> Iterator[str]:
+    yield "def columns(entities):"
+    yield "    found = {}"
+    for attribute in attributes:
+        kind, stored = attribute.column.kind, attribute.column.stored
+        said = _COLUMN.get(kind.scalar.type) if kind.scalar is not None else None
+        yield f"    values = [entity.{attribute.name} for entity in entities]"
+        if said is not None and kind.scalar is not None:
+            yield f"    if set(map(type, values)) != {{{kind.scalar.type.__name__}}}: return None"
+        elif kind.optional:
+            yield "    if type(None) in map(type, values): return None"
+        yield f"    found[{stored!r}] = {said or f'list(map(check_{attribute.name}, values))'}"
+    yield "    return found"
 
 
 def _encoding(attribute: Attribute, it: str = "value") -> str:

@@ -148,7 +148,8 @@ class BoundMemory:
 
     def commit(self, plan: FlushPlan) -> Flow[tuple[Refusal, ...]]:
         """All of the plan, or nothing."""
-        return _answer(lambda: self._commit(plan))
+        whole = plan._replace(writes=tuple(plan.writes), claims=tuple(plan.claims))
+        return _answer(lambda: self._commit(whole))
 
     def outcome(self, unit_id: str) -> Flow[str]:
         """No commit in memory is ever of unknown outcome, so no unit id comes from here."""

@@ -20,7 +20,15 @@ from redmapper.mapping.mapped import KeyBytes, MappedClass, overlaid
 from redmapper.mapping.records import FieldChanges, Snapshot
 from redmapper.work.changes import differences_but_version, field_changes
 from redmapper.work.identity import Tracked
-from redmapper.work.plan import ABSENT, AtVersion, Check, EntityWrite, fields_check, whole_check
+from redmapper.work.plan import (
+    ABSENT,
+    AtVersion,
+    Check,
+    EntityWrite,
+    Run,
+    fields_check,
+    whole_check,
+)
 
 Stored: TypeAlias = Mapping[tuple[str, KeyBytes], "Record | None"]
 """What a read before the commit found, by mapper name and key."""
@@ -113,6 +121,24 @@ def key_changed(tracked: Tracked) -> KeyChanged:
     return KeyChanged(message)
 
 
+def keys_hold(found: Sequence[Tracked]) -> bool:
+    """Whether all are new objects of one mapper with the keys they came with, told at once.
+
+    If not, they are looked at one by one.
+    """
+    if not found or found[0].base is not None:
+        return False
+    mapped = found[0].mapped
+    keys = [each.key for each in found if each.base is None and each.mapped is mapped]
+    if len(keys) < len(found):
+        return False
+    try:
+        now = mapped.encode_keys([mapped.key_of(each.obj) for each in found])
+    except (ValueRefused, AttributeError):
+        return False
+    return now == keys
+
+
 def lone_write(tracked: Tracked, version: bytes) -> EntityWrite | None:
     """The write of an object that is all a commit writes; None where it is as it was loaded.
 
@@ -134,6 +160,22 @@ def lone_write(tracked: Tracked, version: bytes) -> EntityWrite | None:
         raise key_changed(tracked)
     changes[VERSION] = version
     return EntityWrite(mapped, key, check, base, overlaid(base, changes), changes)
+
+
+def run_of(found: Sequence[Tracked], version: bytes) -> Run | None:
+    """The writes of plain objects, where all are new and of one mapper, as columns.
+
+    None where they are not, or a value must be looked at by itself: then `lone_write` tells each.
+    """
+    if not found or found[0].base is not None:
+        return None
+    mapped = found[0].mapped
+    objs = [each.obj for each in found if each.base is None and each.mapped is mapped]
+    columns = mapped.encode_columns(objs) if len(objs) == len(found) else None
+    if columns is None:
+        return None
+    columns[VERSION] = [version] * len(found)
+    return Run(mapped, [each.key or b"" for each in found], columns)
 
 
 def are_plain(found: Sequence[Tracked]) -> bool:

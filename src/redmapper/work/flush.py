@@ -11,6 +11,7 @@ So a commit that fails has moved nothing in memory, and the same unit can be men
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from itertools import compress
 
 import attrs
@@ -34,7 +35,9 @@ from redmapper.work.collect import (
     guard_of,
     is_blind,
     key_changed,
+    keys_hold,
     lone_write,
+    run_of,
 )
 from redmapper.work.events import Handling, kind_of
 from redmapper.work.identity import IdentityMap, Tracked
@@ -132,10 +135,12 @@ class Flush:
     def _write_plain(self, found: list[Tracked]) -> Flow[None]:
         """What `_write_all` comes to, without a `Pending` for each: they are made for errors."""
         session, version = self.session, self.session.new_version()
-        told = [lone_write(each, version) for each in found]
-        if None in told:
-            found = list(compress(found, told))
-        writes = tuple([write for write in told if write is not None])
+        writes: Sequence[EntityWrite] | None = run_of(found, version)
+        if writes is None:
+            told = [lone_write(each, version) for each in found]
+            if None in told:
+                found = list(compress(found, told))
+            writes = tuple([write for write in told if write is not None])
         if writes:
             if len(writes) > LARGE:
                 self._check_size(len(writes))
@@ -150,7 +155,7 @@ class Flush:
                 session.keys.forget(mapped)
         self._settle_plain(found, writes)
 
-    def _settle_plain(self, found: list[Tracked], writes: tuple[EntityWrite, ...]) -> None:
+    def _settle_plain(self, found: list[Tracked], writes: Sequence[EntityWrite]) -> None:
         if self.last:
             return
         for tracked, write in zip(found, writes, strict=True):
@@ -202,6 +207,8 @@ class Flush:
 
     def _check_keys(self, found: list[Tracked]) -> bool:
         """Of all whose attributes are not compared; with those the key is. Has one been taken?"""
+        if len(found) > 1 and keys_hold(found):
+            return False
         taken = False
         for each in found:
             if each.snapshot is not None and not each.deleted:
@@ -366,7 +373,7 @@ class Flush:
                 tracked.settle(record)
 
 
-def _as_pending(found: list[Tracked], writes: tuple[EntityWrite, ...]) -> Writes:
+def _as_pending(found: list[Tracked], writes: Sequence[EntityWrite]) -> Writes:
     return [
         (Pending(write.mapped, write.key, tracked, blind=False), write)
         for tracked, write in zip(found, writes, strict=True)

@@ -158,7 +158,7 @@ class IdentityMap:
             return False
         name, ids = mapped.name, list(map(id, objs))
         places = [(name, key) for key in keys]
-        known = self.objects.keys() & ids or self.entities.keys() & places
+        known = self.objects and (self.objects.keys() & ids or self.entities.keys() & places)
         if known or len(set(keys)) < len(keys):
             return False
         tracked = list(map(Tracked, objs, repeat(mapped), keys))

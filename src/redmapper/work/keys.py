@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any
 from uuid import UUID
@@ -15,12 +15,12 @@ from redmapper import forks
 from redmapper.errors import QueryError, UnitError, ValueRefused
 from redmapper.mapping.columns import Column
 from redmapper.mapping.indexes import Unique
-from redmapper.mapping.mapped import MappedClass, MappedIndex
+from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
 from redmapper.mapping.registry import MapperRegistry
 from redmapper.query.spans import encode_value
 from redmapper.wire import Flow
 from redmapper.work.collect import Pending
-from redmapper.work.plan import EntityWrite
+from redmapper.work.plan import EntityWrite, Run
 from redmapper.work.strategy import BoundStrategy
 
 LARGEST_BLOCK = 64
@@ -124,13 +124,32 @@ def given_number(write: EntityWrite) -> int | None:
 def given_numbers(writes: Iterable[EntityWrite]) -> tuple[tuple[MappedClass, int], ...]:
     """The greatest of them, a mapper: what `given` tells where no sequence has given a key."""
     greatest: dict[MappedClass, int] = {}
-    for mapped, group in itertools.groupby(writes, _mapped):
+    for mapped, keys in _new_keys(writes):
         if mapped.key.sequential:
-            numbers = [int(write.key) for write in group if write.base is None]
-            number = max(filter(SEQUENCE_LIMIT.__gt__, numbers), default=0)
+            number = _greatest(keys)
             if number > greatest.get(mapped, 0):
                 greatest[mapped] = number
     return tuple(greatest.items())
+
+
+def _greatest(keys: Sequence[KeyBytes]) -> int:
+    """The greatest number among them that moves a sequence; 0 where there is none."""
+    if not keys:
+        return 0
+    most = max(map(len, keys))  # the longest is the greatest, where it is not negative
+    number = int(max([key for key in keys if len(key) == most]))
+    if 0 < number < SEQUENCE_LIMIT:
+        return number
+    return max(filter(SEQUENCE_LIMIT.__gt__, map(int, keys)), default=0)
+
+
+def _new_keys(writes: Iterable[EntityWrite]) -> Iterator[tuple[MappedClass, Sequence[KeyBytes]]]:
+    """The keys of the new entities among them, by the mapper."""
+    if isinstance(writes, Run):
+        yield writes.mapped, writes.keys
+        return
+    for mapped, group in itertools.groupby(writes, _mapped):
+        yield mapped, [write.key for write in group if write.base is None]
 
 
 _mapped: Callable[[EntityWrite], MappedClass] = attrgetter("mapped")

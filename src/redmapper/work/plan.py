@@ -7,14 +7,14 @@ right because the check proves that the stored record is still `base`, as far as
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, TypeAlias
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeAlias, cast
 
 import attrs
 
 from redmapper.mapping.columns import VERSION, Record
 from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex, differences
-from redmapper.mapping.records import FieldChanges
+from redmapper.mapping.records import Columns, FieldChanges
 
 
 @attrs.frozen
@@ -111,21 +111,98 @@ class Guard(NamedTuple):
     check: Check
 
 
+@attrs.frozen(eq=False)
+class Run(Sequence[EntityWrite]):
+    """New entities of one mapper, held in columns: their writes, each made when it is asked for.
+
+    A thousand new entities are the commonest of large commits. To make a write of each, with its
+    two dicts, costs more than to encode it, and a strategy wants columns anyhow. `columns` are the
+    fields of the records, the version among them and the key not, in their order.
+    """
+
+    mapped: MappedClass
+    keys: Sequence[KeyBytes] = attrs.field(repr=False)
+    columns: Columns = attrs.field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __getitem__(self, position: int) -> EntityWrite:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride] - no slices
+        return self._write(self.keys[position], [each[position] for each in self.columns.values()])
+
+    def __iter__(self) -> Iterator[EntityWrite]:
+        return map(self._write, self.keys, zip(*self.columns.values(), strict=True))
+
+    def _write(self, key: KeyBytes, values: Iterable[bytes]) -> EntityWrite:
+        changes: FieldChanges = dict(zip(self.columns, values, strict=True))
+        record = cast("Record", {**changes, self.mapped.key.stored: key})
+        return EntityWrite(self.mapped, key, ABSENT, None, record, changes)
+
+    def column(self, name: bytes) -> Sequence[bytes | None]:
+        """What the records have of a field."""
+        if name == self.mapped.key.stored:
+            return self.keys
+        return self.columns.get(name) or [None] * len(self.keys)
+
+    def records(self) -> Iterator[Record]:
+        """The records."""
+        return (write.record or {} for write in self)
+
+    def part(self, rows: Sequence[int]) -> Run:
+        """Some of them."""
+        columns: Columns = {
+            name: [each[row] for row in rows] for name, each in self.columns.items()
+        }
+        return Run(self.mapped, [self.keys[row] for row in rows], columns)
+
+
+@attrs.frozen(eq=False)
+class RunClaims(Sequence[Claim]):
+    """The claims of a run, one `Unique` after the other: of each of its entities one value."""
+
+    entities: int
+    values: dict[MappedIndex, list[bytes]] = attrs.field(repr=False)
+
+    @classmethod
+    def of(cls, run: Run) -> RunClaims:
+        """Of a run of a plain mapper, none of whose values is None."""
+        return cls(len(run), {each: each.column(run.column) for each in run.mapped.uniques})
+
+    def __len__(self) -> int:
+        return self.entities * len(self.values)
+
+    def __getitem__(self, place: int) -> Claim:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride] - no slices
+        at, position = divmod(place, self.entities)
+        unique, values = list(self.values.items())[at]
+        return Claim(unique, values[position], position, None)
+
+
+def keys_of(writes: Sequence[EntityWrite]) -> Sequence[KeyBytes]:
+    """The keys of some writes."""
+    return writes.keys if isinstance(writes, Run) else [write.key for write in writes]
+
+
+def mappers_of(writes: Sequence[EntityWrite]) -> Iterable[MappedClass]:
+    """The mappers of some writes."""
+    return (writes.mapped,) if isinstance(writes, Run) else [write.mapped for write in writes]
+
+
 class FlushPlan(NamedTuple):
     """Everything one commit checks and writes.
 
     `sequences` are the greatest integer keys given by hand, which move the sequences. Positions
-    count the writes, and go on with the guards.
+    count the writes, and go on with the guards. Writes and claims are tuples, or a `Run` and its
+    `RunClaims`: a strategy may read these as columns, and any other may iterate.
     """
 
-    writes: tuple[EntityWrite, ...]
-    claims: tuple[Claim, ...] = ()
+    writes: Sequence[EntityWrite]
+    claims: Sequence[Claim] = ()
     releases: tuple[Release, ...] = ()
     sequences: tuple[tuple[MappedClass, int], ...] = ()
     guards: tuple[Guard, ...] = ()
 
     @property
-    def checked(self) -> tuple[EntityWrite | Guard, ...]:
+    def checked(self) -> Sequence[EntityWrite | Guard]:
         """All that is checked, by position."""
         return (*self.writes, *self.guards) if self.guards else self.writes
 
@@ -153,11 +230,23 @@ class DoubleClaim:
 
 
 def make_plan(
-    writes: tuple[EntityWrite, ...],
+    writes: Sequence[EntityWrite],
     sequences: tuple[tuple[MappedClass, int], ...] = (),
     guards: tuple[Guard, ...] = (),
 ) -> tuple[FlushPlan, list[DoubleClaim]]:
     """The plan of these writes and guards, and the values that two of them claim."""
+    if isinstance(writes, Run):
+        claims = RunClaims.of(writes)
+        if all(map(_differ, (writes.keys, *claims.values.values()))):
+            return FlushPlan(writes, claims, (), sequences, guards), []
+    return _plan_one_by_one(tuple(writes), sequences, guards)
+
+
+def _plan_one_by_one(
+    writes: tuple[EntityWrite, ...],
+    sequences: tuple[tuple[MappedClass, int], ...],
+    guards: tuple[Guard, ...],
+) -> tuple[FlushPlan, list[DoubleClaim]]:
     if not _distinct(writes):
         message = "a plan must not write one entity twice"
         raise ValueError(message)
@@ -175,6 +264,10 @@ def make_plan(
             doubles.append(DoubleClaim(claim, first))
     left = tuple([release for place, release in given_up.items() if place not in taken])
     return FlushPlan(writes, tuple(taken.values()), left, sequences, guards), doubles
+
+
+def _differ(values: Sequence[bytes]) -> bool:
+    return len(set(values)) == len(values)
 
 
 def _distinct(all_: Sequence[EntityWrite] | Sequence[Claim]) -> bool:

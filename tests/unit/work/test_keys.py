@@ -228,6 +228,14 @@ def test_other_keys_do_not_move_the_sequence(maker: KeyMaker, written: Any):
         assert () == given_numbers([write])
 
 
+@given(st.lists(st.integers(-120, 120) | st.integers(SEQUENCE_LIMIT - 9, SEQUENCE_LIMIT + 9)))
+def test_the_greatest_of_many_keys_moves_the_sequence(keys: list[int]):
+    """Whatever their signs and sizes are."""
+    writes = [EntityWrite.of(USERS, b"%d" % key, Absent(), None, {}) for key in keys]
+    moving = [key for key in keys if 0 < key < SEQUENCE_LIMIT]
+    assert given_numbers(writes) == (((USERS, max(moving)),) if moving else ())
+
+
 def test_each_mapper_has_a_greatest_key_given_by_hand():
     """Whatever stands between."""
     other = keyed(int)

@@ -395,6 +395,18 @@ def test_add_all_adds_those_before_the_one_that_is_refused(
     assert ("new", 1) == (uow.state(first), len(uow.changes()))
 
 
+def test_add_all_beside_others_takes_what_is_new(store: Store, uow: UnitOfWork):
+    """What the unit has already stays, and another object under its key is refused."""
+    first = uow.add(User("a", id=8))
+    uow.add_all([first, User("b", id=9)])
+    assert ["a", "b"] == [change.obj.name for change in uow.changes()]
+    with pytest.raises(IdentityConflict):
+        uow.add_all([User("c", id=9), User("d", id=10)])
+    uow.add_all([User("e", id=11), User("f", id=12)])
+    uow.commit()
+    assert ["Ann", "Bob", "a", "b", "e", "f"] == names(store)
+
+
 def test_add_all_takes_one_object_once(uow: UnitOfWork):
     """Also where it is known already, was deleted here, or takes the place of what was."""
     known, ann = uow.add(User("a", id=10)), uow.require(User, 1)

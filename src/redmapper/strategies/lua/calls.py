@@ -152,7 +152,7 @@ def refusals_of(called: CommitCall, violations: list[Reply], places: Places) -> 
         raise foreign_types(found, secrets(called, places))
     refusals = [_refusal(called, each) for each in violations]
     # Checks go kind by kind and claims an index at a time; they are told in the plan's order.
-    said: dict[Claim | None, int] = {claim: place for place, claim in enumerate(called.plan.claims)}
+    said: dict[Claim | None, int] = {claim: at for at, claim in enumerate(called.plan.claims)}
     refusals.sort(key=lambda refusal: (said.get(refusal.claim, -1), refusal.position))
     return tuple(refusals)
 

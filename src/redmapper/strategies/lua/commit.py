@@ -15,6 +15,7 @@ one of a single entity waits for every line of it.
 from __future__ import annotations
 
 import operator
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import compress, repeat
 from typing import TypeVar
@@ -40,6 +41,8 @@ from redmapper.work.plan import (
     Claim,
     FlushPlan,
     Release,
+    RunClaims,
+    keys_of,
 )
 
 
@@ -63,19 +66,23 @@ class Members:
     """
 
     first: dict[bytes, int] = attrs.field(factory=dict)
-    more: dict[bytes, list[int]] = attrs.field(factory=dict)
+    more: defaultdict[bytes, list[int]] = attrs.field(factory=lambda: defaultdict(list))
 
     def put(self, sets: Iterable[bytes], rows: Iterable[int]) -> None:
         """Of each of these sets one entity is a member."""
-        first = self.first.setdefault
+        first, more = self.first.setdefault, self.more
         for key, row in zip(sets, rows):  # noqa: B905 - one entity may be repeated without end
             if first(key, row) != row:
-                self.more.setdefault(key, []).append(row)
+                more[key].append(row)
 
     def put_all(self, entries: EntryColumns, rows: list[int]) -> None:
         """All entries of some entities."""
         for column in entries.sets:
-            self.put(column, rows)
+            alone = dict(zip(column, rows, strict=True))
+            if len(alone) == len(rows) and alone.keys().isdisjoint(self.first.keys()):
+                self.first |= alone  # each set has one, as where few are alike: no step for each
+            else:
+                self.put(column, rows)
         for several in entries.several:
             for sets, row in zip(several, rows, strict=True):
                 self.put(sets, repeat(row))
@@ -105,7 +112,7 @@ class Compiled:
     types: dict[bytes, str] = attrs.field(factory=dict)
     sets: list[bytes] = attrs.field(factory=list)
     checked: dict[type[Check], list[int]] = attrs.field(factory=dict)
-    claimed: list[Claim] = attrs.field(factory=list)
+    claimed: Sequence[Claim] = attrs.field(factory=list)
 
     @property
     def mappers(self) -> list[MappedClass]:
@@ -180,7 +187,7 @@ def _say_checks(compiled: Compiled) -> None:
             if group.shape.check is kind:
                 group.first = len(keys) + 1
                 prefix = group.places.records
-                keys += [prefix + write.key for write in group.writes]
+                keys += [prefix + key for key in group.keys]
                 positions += group.positions
         if compiled.plan.guards:
             positions += _guarded(compiled, kind)
@@ -251,7 +258,7 @@ def _say_sequences(compiled: Compiled) -> None:
 def _say_entities(compiled: Compiled) -> None:
     """The keys of all entities, where owners or members of sets are among them."""
     needed = compiled.plan.claims or any(group.affected.sets for group in compiled.groups)
-    keys = [write.key for write in compiled.plan.writes] if needed else []
+    keys = keys_of(compiled.plan.writes) if needed else []
     compiled.integers.append(len(keys))
     compiled.words += keys
 
@@ -259,6 +266,9 @@ def _say_entities(compiled: Compiled) -> None:
 def _say_owners(compiled: Compiled) -> None:
     """The claims and releases of each `Unique`."""
     plan = compiled.plan
+    if isinstance(plan.claims, RunClaims):
+        _say_claims_of_run(compiled, plan.claims)
+        return
     claims, releases = _by_unique(plan.claims), _by_unique(plan.releases)
     uniques = dict.fromkeys([*claims, *releases])
     compiled.integers.append(len(uniques))
@@ -269,10 +279,21 @@ def _say_owners(compiled: Compiled) -> None:
         _say_owners_of(compiled, compiled.at(key, "hash"), come, go)
 
 
+def _say_claims_of_run(compiled: Compiled, claims: RunClaims) -> None:
+    """All entities of the plan claim a value in each, and nobody gives one up."""
+    here, integers = compiled.groups[0].places, compiled.integers
+    integers.append(len(claims.values))
+    for unique, values in claims.values.items():
+        integers += (compiled.at(here.uniques[unique], "hash"), len(values), 0, 0)
+        integers += range(1, len(values) + 1)
+        compiled.words += values
+    compiled.claimed = claims
+
+
 Owned = TypeVar("Owned", Claim, Release)
 
 
-def _by_unique(owned: tuple[Owned, ...]) -> dict[MappedIndex, list[Owned]]:
+def _by_unique(owned: Sequence[Owned]) -> dict[MappedIndex, list[Owned]]:
     """Most plans have those of one alone."""
     uniques = list(dict.fromkeys([each.unique for each in owned]))
     if len(uniques) == 1:
@@ -292,20 +313,20 @@ def _say_owners_of(
     words += [claim.value for claim in claims]
     words += [owner for owner in owners if owner is not None]
     words += [release.value for release in releases]
-    compiled.claimed += claims
+    compiled.claimed = [*compiled.claimed, *claims]
 
 
 def _say_sets(compiled: Compiled) -> None:
     """Most values of a `Lookup` are those of one entity, so most sets get one member."""
     added, removed = _moves_of_sets(compiled.groups)
-    single = [key for key in added.first if key not in added.more and key not in removed.first]
-    alone = frozenset(single)
-    rest = [key for key in {**added.first, **removed.first} if key not in alone]
+    others = added.more.keys() | removed.first.keys()
+    single = [key for key in added.first if key not in others]
+    rest = [key for key in {**added.first, **removed.first} if key in others] if others else []
     first, integers = len(compiled.keys) + 1, compiled.integers
     compiled.sets = single + rest
     compiled.keys += compiled.sets
     integers += (len(compiled.sets), first, len(single))
-    integers += [added.first[key] for key in single]
+    integers += map(added.first.__getitem__, single)
     for key in rest:
         come, go = added.of(key), removed.of(key)
         integers += (len(come), len(go))
@@ -353,7 +374,7 @@ def _say_sorted(compiled: Compiled) -> None:
             words += go
 
 
-def _moves_of(group: Group, at: int) -> tuple[list[bytes], list[bytes]]:
+def _moves_of(group: Group, at: int) -> tuple[Sequence[bytes], Sequence[bytes]]:
     """The members of one sorted set that come, and those that go."""
     come = group.come.members[at] if group.come else []
     go = group.go.members[at] if group.go else []

@@ -6,7 +6,7 @@ of is one that nobody waits for. The words are told by a function that is genera
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import attrs
@@ -49,7 +49,7 @@ class CallOfOne(Spelled):
         return {type(self.write.check): [0]}
 
     @property
-    def claimed(self) -> tuple[Claim, ...]:
+    def claimed(self) -> Sequence[Claim]:
         """What the plan claims, in its order."""
         return self.plan.claims
 

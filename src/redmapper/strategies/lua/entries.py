@@ -81,7 +81,7 @@ class Affected:
         return generate_standings(self.held)
 
     @property
-    def moves(self) -> bool:
+    def indexed(self) -> bool:
         """Whether there are any."""
         return bool(self.sorted or self.sets)
 

@@ -12,11 +12,12 @@ from typing import NamedTuple, cast
 import attrs
 
 from redmapper.mapping.columns import Record
-from redmapper.mapping.mapped import MappedClass
+from redmapper.mapping.mapped import KeyBytes, MappedClass
+from redmapper.mapping.records import Columns
 from redmapper.strategies.lua.entries import Affected, MapperPlaces, Places
 from redmapper.strategies.lua.layout import PIECE, cut, cut_column, parted, pieces
 from redmapper.strategies.lua.standings import EntryColumns
-from redmapper.work.plan import Check, EntityWrite
+from redmapper.work.plan import Absent, Check, EntityWrite, Run
 
 
 class Shape(NamedTuple):
@@ -35,7 +36,7 @@ class Shape(NamedTuple):
 
 @attrs.define(eq=False)
 class Group:
-    """Writes of one shape, their positions in the plan, and a column of values for each name.
+    """Writes of one shape: their positions in the plan, their keys, a column for each name.
 
     `first` is the position in KEYS where their records begin. `come` and `go` are the entries of
     the records after and before.
@@ -44,24 +45,12 @@ class Group:
     shape: Shape
     places: MapperPlaces
     affected: Affected
-    positions: list[int]
-    writes: list[EntityWrite]
+    positions: Sequence[int]
+    keys: Sequence[KeyBytes]
     columns: list[Sequence[bytes]]
-    first: int = 0
     come: EntryColumns | None = None
     go: EntryColumns | None = None
-
-    def __attrs_post_init__(self) -> None:
-        if not self.affected.moves:
-            return
-        tails = self.places.tails([write.key for write in self.writes])
-        if self.shape.names is not None:
-            self.come = self._entries([write.record for write in self.writes], tails)
-        if not self.shape.new:
-            self.go = self._entries([write.base for write in self.writes], tails)
-
-    def _entries(self, records: list[Record | None], tails: list[bytes]) -> EntryColumns:
-        return self.affected.standings(cast("list[Record]", records), tails)
+    first: int = 0
 
 
 class Alike(NamedTuple):
@@ -73,6 +62,8 @@ class Alike(NamedTuple):
 
 def groups_of(writes: Sequence[EntityWrite], places: Places) -> list[Group]:
     """The groups of a plan."""
+    if isinstance(writes, Run):
+        return list(_new(Absent, range(len(writes)), writes, places.of(writes.mapped)))
     found: dict[tuple[object, ...], Alike] = {}
     for position, write in enumerate(writes):
         mapped, _, check, base, record, changes = write
@@ -88,21 +79,20 @@ def groups_of(writes: Sequence[EntityWrite], places: Places) -> list[Group]:
 def _shaped(alike: Alike, places: Places) -> Iterator[Group]:
     """By what becomes of their fields in a hash."""
     mapped, _, check, base, record, changes = alike.writes[0]
-    here = places.of(mapped)
+    here, names = places.of(mapped), tuple(changes)
     if record is None:
-        yield Group(Shape(type(check), mapped, False, None, ()), here, here.all, *alike, [])  # noqa: FBT003 - a value
+        yield _group(alike, here, None, (), [])
         return
-    names = tuple(changes)
     columns = _columns(alike.writes)
     if base is None:
-        yield from _new(alike, here, names, columns)
+        run = Run(mapped, _keys(alike), dict(zip(names, columns, strict=True)))
+        yield from _new(type(check), alike.positions, run, here)
         return
     affected = here.affected(names)
     if any(None in column for column in columns) or not _whole(alike, names, columns, affected):
         yield from _field_by_field(alike, here)
         return
-    shape = Shape(type(check), mapped, False, names, ())  # noqa: FBT003 - a value
-    yield Group(shape, here, affected, *alike, columns)
+    yield _group(alike, here, names, (), columns)
 
 
 def _columns(writes: Iterable[EntityWrite]) -> list[Sequence[bytes]]:
@@ -110,37 +100,81 @@ def _columns(writes: Iterable[EntityWrite]) -> list[Sequence[bytes]]:
     return list(zip(*[write.changes.values() for write in writes], strict=True))
 
 
+def _keys(alike: Alike) -> list[KeyBytes]:
+    return [write.key for write in alike.writes]
+
+
 # --- new entities ----------------------------------------------------------------------------
 
 
 def _new(
-    alike: Alike, here: MapperPlaces, names: tuple[bytes, ...], columns: list[Sequence[bytes]]
+    check: type[Check], positions: Sequence[int], run: Run, here: MapperPlaces
 ) -> Iterator[Group]:
     """One group, or several where their long values have different numbers of pieces."""
-    counts = {at: pieces(columns[at]) for at, name in enumerate(names) if name in here.all.long}
-    counts = {at: count for at, count in counts.items() if count}
+    columns, affected = run.columns, here.all
+    counts = {name: pieces(columns[name]) for name in affected.long if name in columns}
+    counts = {name: count for name, count in counts.items() if count}
     sizes = list(zip(*counts.values(), strict=True))
     if len(set(sizes)) > 1:
-        for part in _parts(alike, sizes):
-            yield from _new(part, here, names, _columns(part.writes))
+        for rows in _rows_by(sizes):
+            yield from _new(check, [positions[row] for row in rows], run.part(rows), here)
         return
-    for at, count in zip(counts, sizes[0] if sizes else (), strict=True):
+    come = None
+    if affected.indexed:
+        come = affected.standings(run.column, run.records, here.tails(run.keys))
+    cut = _cut(columns, zip(counts, sizes[0], strict=True)) if counts else columns
+    shape = Shape(check, run.mapped, True, tuple(cut), ())  # noqa: FBT003 - a value
+    yield Group(shape, here, affected, positions, run.keys, [*cut.values()], come)
+
+
+def _cut(columns: Columns, counts: Iterable[tuple[bytes, int]]) -> Columns:
+    """The columns of the hashes, the pieces after the first behind all others."""
+    found = columns.copy()
+    for name, count in counts:
         if count > 1:
-            (_, columns[at]), *following = cut_column(names[at], columns[at], count)
-            names += tuple([name for name, _ in following])
-            columns += [column for _, column in following]
-    check, mapped = type(alike.writes[0].check), alike.writes[0].mapped
-    yield Group(Shape(check, mapped, True, names, ()), here, here.all, *alike, columns)  # noqa: FBT003 - a value
+            found |= cut_column(name, columns[name], count)
+    return found
 
 
-def _parts(alike: Alike, kinds: Iterable[object]) -> Iterable[Alike]:
-    """The writes by some kind of each."""
-    found: dict[object, Alike] = {}
-    for position, write, kind in zip(*alike, kinds, strict=True):
-        part = found.setdefault(kind, Alike([], []))
-        part.positions.append(position)
-        part.writes.append(write)
+def _rows_by(kinds: Iterable[object]) -> Iterable[list[int]]:
+    """The rows by some kind of each."""
+    found: dict[object, list[int]] = {}
+    for row, kind in enumerate(kinds):
+        found.setdefault(kind, []).append(row)
     return found.values()
+
+
+# --- changed entities, and those that go -----------------------------------------------------
+
+
+def _group(
+    alike: Alike,
+    here: MapperPlaces,
+    names: tuple[bytes, ...] | None,
+    gone: tuple[bytes, ...],
+    columns: list[Sequence[bytes]],
+) -> Group:
+    """Of entities that have been; without names they go."""
+    first, keys = alike.writes[0], _keys(alike)
+    affected = here.all if names is None else here.affected(names + gone)
+    come = go = None
+    if affected.indexed:
+        tails = here.tails(keys)
+        go = _entries(affected, [write.base for write in alike.writes], tails)
+        if names is not None:
+            come = _entries(affected, [write.record for write in alike.writes], tails)
+    shape = Shape(type(first.check), first.mapped, False, names, gone)  # noqa: FBT003 - a value
+    return Group(shape, here, affected, alike.positions, keys, columns, come, go)
+
+
+def _entries(
+    affected: Affected, told: Sequence[Record | None], tails: Sequence[bytes]
+) -> EntryColumns:
+    """The entries of some records, none of which is absent."""
+    records = cast("Sequence[Record]", told)
+    return affected.standings(
+        lambda name: [record.get(name) for record in records], lambda: records, tails
+    )
 
 
 def _whole(
@@ -162,11 +196,10 @@ def _field_by_field(alike: Alike, here: MapperPlaces) -> Iterator[Group]:
     """By the fields of the hashes: longer or shorter values have other pieces, some fields go."""
     found = [parted(cut(write.changes, write.base)) for write in alike.writes]
     kinds = [(tuple(fields), gone) for fields, gone in found]
-    values = iter([fields for fields, _ in found])
-    by_write = dict(zip(alike.positions, values, strict=True))
-    for part, (names, gone) in zip(_parts(alike, kinds), dict.fromkeys(kinds), strict=True):
-        write = part.writes[0]
-        shape = Shape(type(write.check), write.mapped, False, names, gone)  # noqa: FBT003 - a value
-        rows = [by_write[position].values() for position in part.positions]
-        columns: list[Sequence[bytes]] = list(zip(*rows, strict=True))
-        yield Group(shape, here, here.affected(names + gone), *part, columns)
+    for rows in _rows_by(kinds):
+        names, gone = kinds[rows[0]]
+        part = Alike([alike.positions[row] for row in rows], [alike.writes[row] for row in rows])
+        columns: list[Sequence[bytes]] = list(
+            zip(*[found[row][0].values() for row in rows], strict=True)
+        )
+        yield _group(part, here, names, gone, columns)

@@ -1,20 +1,28 @@
 """Where the entities of a group stand in its indexes, told by one generated function.
 
 A commit of many takes a column of sets or members for each index. As in `moves` all indexes that
-the writes touch are spelled out; here in one loop over the records, which puts a line's worth into
-each column.
+the writes touch are spelled out; here a line makes the whole column of a field or of an index.
 
 The source is plain Python, and kept on the function as `source`.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
 from redmapper.mapping.columns import Record
-from redmapper.mapping.inline import generated, indented, liat_of, lines_of, member_of, value_of
+from redmapper.mapping.inline import (
+    ColumnOf,
+    Terms,
+    descends,
+    each_of,
+    generated,
+    indented,
+    lists_of,
+    member_of,
+    value_of,
+)
 from redmapper.strategies.lua.moves import Held
 
 
@@ -27,11 +35,16 @@ class EntryColumns(NamedTuple):
 
     sets: list[list[bytes]]
     several: list[list[list[bytes]]]
-    members: list[list[bytes]]
+    members: list[Sequence[bytes]]
 
 
-Standings: TypeAlias = Callable[[Iterable[Record], Sequence[bytes]], EntryColumns]
-"""`standings(records, tails)`; members end in the tails."""
+Records: TypeAlias = Callable[[], Iterable[Record]]
+
+Standings: TypeAlias = Callable[[ColumnOf, Records, Sequence[bytes]], EntryColumns]
+"""`standings(column, records, tails)`; members end in the tails.
+
+The records are asked for only where an index is over a collection.
+"""
 
 
 def generate_standings(held: Held) -> Standings:
@@ -42,33 +55,29 @@ def generate_standings(held: Held) -> Standings:
 
 
 def _lines(held: Held) -> Iterator[str]:
-    yield "def standings(records, tails):"
-    yield from indented(_body(held))
+    yield "def standings(column, records, tails):"
+    yield from indented(lists_of(held.columns))
+    if any(descends(terms) for _, terms in held.sorted):
+        yield "    liats = [descending(tail) for tail in tails]"
+    yield "    return EntryColumns("
+    for lists in _said(held):
+        yield from indented(indented(["[", *indented(f"{each}," for each in lists), "],"]))
+    yield "    )"
 
 
-def _body(held: Held) -> Iterator[str]:
-    said = _said(held)
-    columns = {kind: [f"{kind}_{at}" for at in range(len(each))] for kind, each in said.items()}
-    for column in itertools.chain(*columns.values()):
-        yield f"{column} = []"
-        yield f"to_{column} = {column}.append"
-    yield "for record, tail in zip(records, tails):"
-    yield from indented(lines_of(held.columns, "record", "value"))
-    yield from indented(liat_of(terms for _, terms in held.sorted))
-    for kind, expressions in said.items():
-        for column, expression in zip(columns[kind], expressions, strict=True):
-            yield f"    to_{column}({expression})"
-    told = [f"[{', '.join(each)}]" for each in columns.values()]
-    yield f"return EntryColumns({', '.join(told)})"
+def _said(held: Held) -> Iterator[list[str]]:
+    """The lists of the columns, kind by kind."""
+    yield [each_of(f"{head!r} + {value_of(terms, 'value')}", terms) for head, terms in held.sets]
+    yield [
+        f"[[{head!r} + value for value in several_{at}(record)] for record in records()]"
+        for at, (head, _) in enumerate(held.several)
+    ]
+    yield [_members(terms) for _, terms in held.sorted]
 
 
-def _said(held: Held) -> dict[str, list[str]]:
-    """The expressions of the columns, by their kind."""
-    return {
-        "sets": [f"{head!r} + {value_of(terms, 'value')}" for head, terms in held.sets],
-        "several_of": [
-            f"[{head!r} + value for value in several_{at}(record)]"
-            for at, (head, _) in enumerate(held.several)
-        ],
-        "members": [member_of(terms, "value") for _, terms in held.sorted],
-    }
+def _members(terms: Terms) -> str:
+    """Those of one sorted set; those of the listing are the tails."""
+    if not terms:
+        return "tails"
+    tails = {"liat": "liats"} if descends(terms) else {"tail": "tails"}
+    return each_of(member_of(terms, "value"), terms, **tails)

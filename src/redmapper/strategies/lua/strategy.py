@@ -32,7 +32,7 @@ from redmapper.strategies.lua.receipts import (
 )
 from redmapper.strategies.lua.scripts import OUTCOME, OWNER
 from redmapper.wire import Argument, Batch, Command, Flow, Hidden, Reply, call
-from redmapper.work.plan import EntityWrite, FlushPlan, Refusal, plan_of_one
+from redmapper.work.plan import EntityWrite, FlushPlan, Refusal, mappers_of, plan_of_one
 from redmapper.work.refusals import schema_mismatch
 from redmapper.work.strategy import Capabilities, Identity, Place
 
@@ -200,7 +200,7 @@ class BoundLua:
         return compile_one(write, number, self.places, lane) if write.mapped in self.known else None
 
     def _compile_many(self, plan: FlushPlan, lane: Lane) -> CommitCall:
-        new = frozenset([write.mapped for write in plan.writes]) - self.known
+        new = frozenset(mappers_of(plan.writes)) - self.known
         called = compile_plan(plan, self.places, lane, new)
         if len(called.command.words) > MOST_WORDS:
             self.lanes.give_back(lane)

@@ -12,11 +12,12 @@ from redmapper.mapping.columns import Record
 from redmapper.mapping.mapped import MappedClass
 from redmapper.mapping.ordering import order_int
 from redmapper.strategies.lua.calls import CommitCall
-from redmapper.strategies.lua.commit import compile_plan
+from redmapper.strategies.lua.commit import Members, compile_plan
 from redmapper.strategies.lua.entries import Places
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.receipts import Lane
 from redmapper.strategies.lua.scripts import COMMIT
+from redmapper.strategies.lua.standings import EntryColumns
 from redmapper.work.plan import (
     Absent,
     AtFields,
@@ -447,3 +448,28 @@ def test_a_plan_of_nothing_is_an_empty_call(sections: Read):
     checks, writes = [60, 0, 0, 4, 0, 4, 0, 0, 0, 0], [0, 0, 4, 0, 0, 0, 0]
     assert checks + writes == list(call.arguments[0][3:])
     assert 1 == len(call.arguments)
+
+
+def test_members_of_sets_are_put_together():
+    """Those of one column, of several columns, and of several groups."""
+    members = Members()
+    members.put_all(EntryColumns([[b"x", b"y"], [b"z", b"z"]], [], []), [1, 2])
+    members.put_all(EntryColumns([[b"x", b"u"]], [[[b"u"], [b"v", b"y"]]], []), [3, 4])
+    expected = {b"x": [1, 3], b"y": [2, 4], b"z": [1, 2], b"u": [4, 3], b"v": [4], b"w": []}
+    assert expected == {key: members.of(key) for key in expected}
+
+
+def test_new_entities_whose_values_have_other_pieces_are_groups(sections: Read):
+    """Each keeps its own key, value and place in the plan."""
+    names = ["a" * 64, "b" * 65, "c", "d" * 129, "e" * 66]
+    call = compiled(*[write(at, None, {"name": name}) for at, name in enumerate(names, 1)])
+    found = {}
+    for first, fields, rows in sections(call).records:
+        for at, row in enumerate(rows, first - 1):
+            pieces = [value for field, value in zip(fields, row, strict=True) if b"name" in field]
+            found[call.keys[at]] = b"".join(pieces).decode()
+    assert {b"{s}:User:%d" % at: name for at, name in enumerate(names, 1)} == found
+    assert sorted(call.checked[Absent]) == list(range(len(names)))
+    assert [list(found)[at] for at in range(5)] == [
+        b"{s}:User:%d" % (position + 1) for position in call.checked[Absent]
+    ]

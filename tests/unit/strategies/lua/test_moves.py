@@ -122,6 +122,11 @@ def record_of(thing: Thing) -> Record:
     return MAPPED.encode(thing, MAPPED.encode_key(thing.id))
 
 
+def table(records: list[Record]) -> tuple[Any, Any]:
+    """What tells a field of each of these records, and what tells them all."""
+    return lambda name: [record.get(name) for record in records], lambda: records
+
+
 def sets_of(record: Record) -> list[bytes]:
     """The keys of the sets that a record stands in, by the function of each index."""
     return [
@@ -250,7 +255,7 @@ def test_many_stand_where_each_index_says(found: list[Thing]):
         ],
         members=list(map(list, zip(*members, strict=True))) or [[] for _ in [b"listing", *SORTED]],
     )
-    assert expected == STANDINGS(records, tails)
+    assert expected == STANDINGS(*table(records), tails)
 
 
 @pytest.mark.parametrize(
@@ -266,7 +271,7 @@ def test_many_stand_where_each_index_says(found: list[Thing]):
 def test_many_may_miss_any_of_them(names: Any, expected: Any):
     """A change concerns few."""
     record = MAPPED.encode(Thing(name="A", age=1, tags=["x", "y"]), b"7")
-    assert expected == generate_standings(held(*names))([record], [b"t"])
+    assert expected == generate_standings(held(*names))(*table([record]), [b"t"])
 
 
 # --- both ------------------------------------------------------------------------------------
@@ -277,7 +282,7 @@ def test_their_source_can_be_read():
     words: str = WHOLE.source  # type: ignore[attr-defined]
     standings: str = STANDINGS.source  # type: ignore[attr-defined]
     assert words.startswith("def words(lane, key, version, base, record, fields, gone, number):\n")
-    assert standings.startswith("def standings(records, tails):\n")
+    assert standings.startswith("def standings(column, records, tails):\n")
 
 
 def test_what_has_no_order_is_refused():
