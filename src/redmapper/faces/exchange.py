@@ -46,6 +46,8 @@ def packed(batch: Batch, *, in_full: bool) -> Iterable[bytes]:
     words = commands[0].words
     if len(words) > MANY_WORDS:
         return _parts(words)
+    if type(words[0]) is bytes:  # so are mostly all of them
+        return (b"*%d%b\r\n" % (len(words), _part(words)),)
     return (hiredis.pack_command(words),)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 

@@ -90,7 +90,8 @@ def compile_one(
     if len(fields) > MOST_FIELDS:
         return None
     try:
-        words = affected.words(lane, key, version, base, record, fields, gone, number or b"")
+        said = b"%d" % number if number else b""
+        words = affected.words(lane, key, version, base, record, fields, gone, said)
     except ValueError:
         return None
-    return CallOfOne(Command(words, words[2], COMMIT_ONE), write, number)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    return CallOfOne(Command(words, int(words[2]), COMMIT_ONE), write, number)

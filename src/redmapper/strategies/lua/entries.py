@@ -171,12 +171,12 @@ def _places(keyspace: Keyspace, mapped: MappedClass) -> MapperPlaces:
     )
     listed = SortedEntries(listing, _no_value, descends=False)
     named = {
-        "HEAD": ("EVALSHA", COMMIT_ONE.sha),
+        "HEAD": (b"EVALSHA", COMMIT_ONE.sha.encode()),
         "SCHEMA": keyspace.schema,
         "LISTING": listing,
         "SEQUENCE": sequence,
         "RECORDS": records,
-        "NAMED": (LANE_MINUTES, mapped.name, mapped.fingerprint),
+        "NAMED": (b"%d" % LANE_MINUTES, mapped.name.encode(), mapped.fingerprint.encode()),
         "tail_of": tail,
     }
     every = [((), listed), *((index.terms, each) for index, each in indexes)]

@@ -26,10 +26,9 @@ from redmapper.mapping.inline import (
     names_of,
     value_of,
 )
-from redmapper.wire import Argument
 
-Words: TypeAlias = Callable[..., tuple[Argument, ...]]
-"""`words(lane, key, version, base, record, fields, gone, number)`, those of a call.
+Words: TypeAlias = Callable[..., tuple[bytes, ...]]
+"""`words(lane, key, version, base, record, fields, gone, number)`, those of a call, all as bytes.
 
 The entity goes from the record `base` to `record`, None: there is none. `version` is the one that
 it must have (b"": it must be absent), `fields` are written to its hash, `gone` are the names of
@@ -123,9 +122,9 @@ def _call(counts: str, words: Iterable[str]) -> Iterator[str]:
     """The last lines: the whole call, with these words behind the counts."""
     yield "if number:"
     yield "    keys.append(SEQUENCE)"
-    receipt = "*HEAD, len(keys), *keys, lane.number, lane.unit_id"
     told = ", ".join((f"bytes(({counts}))", *words))
-    yield f"return ({receipt}, *NAMED, key, version, number, {told}, *pairs(fields.items()))"
+    yield "return (*HEAD, b'%d' % len(keys), *keys, b'%d' % lane.number, lane.unit_id.encode(),"
+    yield f"    *NAMED, key, version, number, {told}, *pairs(fields.items()))"
 
 
 def _move(held: Held, record: str, way: _Way) -> Iterator[str]:

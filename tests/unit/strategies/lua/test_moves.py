@@ -91,12 +91,12 @@ def held(sets: list[str], several: list[str], ordered: list[str]) -> Held:
 
 HELD = held(SETS, SEVERAL, SORTED)
 NAMED = {
-    "HEAD": ("EVALSHA", "sha"),
+    "HEAD": (b"EVALSHA", b"sha"),
     "SCHEMA": b"schema",
     "LISTING": b"list",
     "SEQUENCE": b"sequence",
     "RECORDS": b"records/",
-    "NAMED": (60, "Thing", "digest"),
+    "NAMED": (b"60", b"Thing", b"digest"),
     "tail_of": lambda _: TAIL,
 }
 WHOLE = generate_words(HELD, NAMED, changes=False)
@@ -150,11 +150,12 @@ def members_of(record: Record, tail: bytes = TAIL) -> dict[bytes, bytes]:
 def moved(words: Words, before: Record | None, after: Record | None) -> tuple[Any, ...]:
     """Keys and words that say what moves, and the counts of sets and sorted sets."""
     lane = Lane("L", b"lane", 1, "unit")
-    script, sha, count, *rest = words(lane, b"7", b"v", before, after, {b"f": b"x"}, (), b"")
+    script, sha, said, *rest = words(lane, b"7", b"v", before, after, {b"f": b"x"}, (), b"")
+    count = int(said)
     keys, arguments = rest[:count], rest[count:]
-    assert ("EVALSHA", "sha") == (script, sha)
+    assert (b"EVALSHA", b"sha") == (script, sha)
     assert [b"lane", b"schema", b"list", b"records/7"] == keys[:4]
-    assert [1, "unit", 60, "Thing", "digest", b"7", b"v", b""] == arguments[:8]
+    assert [b"1", b"unit", b"60", b"Thing", b"digest", b"7", b"v", b""] == arguments[:8]
     owners, *counts, gone = arguments[8]
     assert ((0, 0), [b"f", b"x"]) == ((owners, gone), arguments[-2:])
     return keys[4:], arguments[9:-2], tuple(counts)

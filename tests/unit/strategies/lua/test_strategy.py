@@ -77,9 +77,9 @@ def bound() -> BoundLua:
 
 def receipt(batch: Batch) -> tuple[Any, ...]:
     """The lane, the number and the unit id of a commit."""
-    (command,) = batch.commands
-    count = command.words[2]
-    return command.words[3], *command.words[3 + count : 5 + count]
+    words = batch.commands[0].words
+    lane, number, unit_id = words[3], *words[3 + int(words[2]) :][:2]
+    return lane, int(number), unit_id.decode() if isinstance(unit_id, bytes) else unit_id
 
 
 # --- reading ---------------------------------------------------------------------------------
