@@ -315,6 +315,18 @@ class MappedClass:
         except (ValueRefused, ValueError, AttributeError):
             return None
 
+    def changed_columns(
+        self, entities: Sequence[object], snapshots: Sequence[Snapshot]
+    ) -> Columns | None:
+        """What differs in all of them from their snapshots, by field: as `compare` tells of each.
+
+        None where the same fields do not differ in all, or `compare` must be asked.
+        """
+        try:
+            return self.codec.changed(entities, snapshots)
+        except (ValueRefused, ValueError, AttributeError):
+            return None
+
     def _encode_attributes(self, entity: object) -> Record:
         try:
             return self.codec.encode(entity)

@@ -1,4 +1,4 @@
-"""Entity <-> record: six functions generated once a mapper, since they run once an entity.
+"""Entity <-> record: functions generated once a mapper, since they run once an entity.
 
 The source is plain Python, one line a field, kept on the codec and printed by `codec.source`.
 What the generated code can not do falls back to the columns it was made from:
@@ -14,6 +14,9 @@ What the generated code can not do falls back to the columns it was made from:
 - `compare(entity, snapshot)` gives the fields that differ, as stored bytes, None for a removed one,
   the key among them. Most fields of most entities are the very object that was loaded, so `is`
   decides first.
+- `changed(entities, snapshots)` gives columns of what differs in all of them, where it is the same
+  fields; None where it is not, or a value must be looked at by itself.
+- `snapshots(entities)` gives the snapshots of many.
 - `suspects(held)` gives those of a unit's tracked objects that `compare` must look at, or that are
   not just loaded: a unit that has read a thousand entities has changed few.
 
@@ -23,6 +26,7 @@ field `!name`: so a record older than an attribute loads with the attribute's de
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
 from typing import Any, TypeAlias
@@ -67,7 +71,9 @@ class RecordCodec:
     columns: Callable[[Sequence[Any]], Columns | None]
     construct: Callable[[Record, Any], Any]
     snapshot: Callable[[Any], Snapshot]
+    snapshots: Callable[[Sequence[Any]], list[Snapshot]]
     compare: Callable[[Any, Snapshot], FieldChanges]
+    changed: Callable[[Sequence[Any], Sequence[Snapshot]], Columns | None]
     suspects: Callable[[Iterable[Any]], list[Any]]
 
 
@@ -81,6 +87,8 @@ def generate_codec(
     names: dict[str, Any] = {
         "Entity": make or domain,
         "set_attribute": object.__setattr__,
+        "is_not": operator.is_not,
+        "ne": operator.ne,
         **READERS,
     }
     for attribute in (*attributes, key):
@@ -91,7 +99,9 @@ def generate_codec(
         _columns_source(attributes),
         constructors.lines(ByName()),
         _snapshot_source(attributes, key),
+        _snapshots_source(attributes, key),
         _compare_source(attributes, key),
+        _changed_source(attributes, key),
         _suspects_source(attributes, key),
     )
     source = "\n\n".join("\n".join(part) for part in parts) + "\n"
@@ -99,7 +109,9 @@ def generate_codec(
     return RecordCodec(source, constructors, *(names[name] for name in FUNCTIONS))
 
 
-FUNCTIONS = ("encode", "columns", "construct", "snapshot", "compare", "suspects")
+FUNCTIONS = (
+    *("encode", "columns", "construct", "snapshot", "snapshots", "compare", "changed", "suspects"),
+)
 
 
 def _names(attribute: Attribute) -> dict[str, Any]:
@@ -164,6 +176,20 @@ def _snapshot_source(attributes: list[Attribute], key: Attribute) -> Iterator[st
     yield "    )"
 
 
+def _snapshots_source(attributes: list[Attribute], key: Attribute) -> Iterator[str]:
+    yield "def snapshots(entities):"
+    yield "    return list(zip("
+    yield f"        [entity.{key.name} for entity in entities],"
+    for attribute in attributes:
+        name = attribute.name
+        if attribute.column.kind.scalar is not None:
+            yield f"        [entity.{name} for entity in entities],"
+        else:
+            yield f"        [None if (value := entity.{name}) is None else encode_{name}(value)"
+            yield "            for entity in entities],"
+    yield "    ))"
+
+
 def _compare_source(attributes: list[Attribute], key: Attribute) -> Iterator[str]:
     olds = [f"old_{position}" for position in range(len(attributes) + 1)]
     yield "def compare(entity, snapshot):"
@@ -177,6 +203,38 @@ def _compare_source(attributes: list[Attribute], key: Attribute) -> Iterator[str
         yield f"    if (value := entity.{attribute.name}) is not {old}:"
         yield from _comparing(attribute, old)
     yield "    return changes"
+
+
+def _changed_source(attributes: list[Attribute], key: Attribute) -> Iterator[str]:
+    """Nested values change in place: whoever has some is looked at alone."""
+    yield "def changed(entities, snapshots):"
+    if not all(each.column.kind.scalar is not None for each in attributes):
+        yield "    return None"
+        return
+    yield f"    {', '.join(f'old_{at}' for at in range(len(attributes) + 1))}, = zip(*snapshots)"
+    yield f"    keys = [entity.{key.name} for entity in entities]"
+    yield "    if any(map(is_not, keys, old_0)): return None"
+    yield "    found = {}"
+    for at, attribute in enumerate(attributes, 1):
+        yield f"    news = [entity.{attribute.name} for entity in entities]"
+        yield f"    if any(map(is_not, news, old_{at})):"
+        yield from (f"        {line}" for line in _changed_column(attribute, f"old_{at}"))
+    yield "    return found"
+
+
+def _changed_column(attribute: Attribute, olds: str) -> Iterator[str]:
+    """The lines for a field that some have another object in than before."""
+    scalar = attribute.column.kind.scalar
+    said = _COLUMN.get(scalar.type) if scalar is not None else None
+    if said is None or scalar is None:
+        yield "return None"
+        return
+    for values in ("news", olds):
+        yield f"if set(map(type, {values})) != {{{scalar.type.__name__}}}: return None"
+    yield f"news = {said.replace('values', 'news')}"
+    yield f"differ = list(map(ne, news, {said.replace('values', olds)}))"
+    yield f"if all(differ): found[{attribute.column.stored!r}] = news"
+    yield "elif any(differ): return None"
 
 
 def _suspects_source(attributes: list[Attribute], key: Attribute) -> Iterator[str]:

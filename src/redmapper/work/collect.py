@@ -23,6 +23,7 @@ from redmapper.work.identity import Tracked
 from redmapper.work.plan import (
     ABSENT,
     AtVersion,
+    ChangeRun,
     Check,
     EntityWrite,
     Run,
@@ -162,13 +163,17 @@ def lone_write(tracked: Tracked, version: bytes) -> EntityWrite | None:
     return EntityWrite(mapped, key, check, base, overlaid(base, changes), changes)
 
 
-def run_of(found: Sequence[Tracked], version: bytes) -> Run | None:
-    """The writes of plain objects, where all are new and of one mapper, as columns.
+def run_of(found: Sequence[Tracked], version: bytes) -> Run | ChangeRun | None:
+    """The writes of plain objects of one mapper as columns, where all are new, or changed alike.
 
     None where they are not, or a value must be looked at by itself: then `lone_write` tells each.
     """
-    if not found or found[0].base is not None:
+    if not found:
         return None
+    return _new_run(found, version) if found[0].base is None else _change_run(found, version)
+
+
+def _new_run(found: Sequence[Tracked], version: bytes) -> Run | None:
     mapped = found[0].mapped
     objs = [each.obj for each in found if each.base is None and each.mapped is mapped]
     columns = mapped.encode_columns(objs) if len(objs) == len(found) else None
@@ -176,6 +181,23 @@ def run_of(found: Sequence[Tracked], version: bytes) -> Run | None:
         return None
     columns[VERSION] = [version] * len(found)
     return Run(mapped, [each.key or b"" for each in found], columns)
+
+
+def _change_run(found: Sequence[Tracked], version: bytes) -> ChangeRun | None:
+    mapped = found[0].mapped
+    snapshots = [
+        each.snapshot
+        for each in found
+        if each.snapshot is not None and each.mapped is mapped and not each.deleted
+    ]
+    if len(snapshots) < len(found):
+        return None
+    columns = mapped.changed_columns([each.obj for each in found], snapshots)
+    if not columns:
+        return None
+    columns[VERSION] = [version] * len(found)
+    bases = [each.base or {} for each in found]
+    return ChangeRun(mapped, [each.key or b"" for each in found], bases, columns)
 
 
 def are_plain(found: Sequence[Tracked]) -> bool:

@@ -42,7 +42,16 @@ from redmapper.work.collect import (
 from redmapper.work.events import Handling, kind_of
 from redmapper.work.identity import IdentityMap, Tracked
 from redmapper.work.keys import given_number, given_numbers, set_key
-from redmapper.work.plan import EntityWrite, Guard, Refusal, make_plan, plan_of_one
+from redmapper.work.plan import (
+    RUNS,
+    ChangeRun,
+    EntityWrite,
+    Guard,
+    Refusal,
+    Run,
+    make_plan,
+    plan_of_one,
+)
 from redmapper.work.refusals import Writes, double_claims, refused
 from redmapper.work.session import Session
 from redmapper.work.validation import check_valid
@@ -158,12 +167,15 @@ class Flush:
     def _settle_plain(self, found: list[Tracked], writes: Sequence[EntityWrite]) -> None:
         if self.last:
             return
+        self.map.superseded.clear()
+        if isinstance(writes, RUNS):
+            _settle_run(found, writes)
+            return
         for tracked, write in zip(found, writes, strict=True):
             if write.record is None:
                 self.map.forget(tracked)
             else:
                 tracked.settle(write.record)
-        self.map.superseded.clear()
 
     # --- any number of them ---
 
@@ -403,6 +415,13 @@ def _assign(pending: Pending, key: KeyBytes | None) -> None:
     pending.key = key or b""
     if pending.tracked is not None:
         pending.tracked.assigned = key
+
+
+def _settle_run(found: list[Tracked], run: Run | ChangeRun) -> None:
+    """What `Tracked.settle` comes to for each of plain objects that are written in columns."""
+    snapshots = run.mapped.codec.snapshots([each.obj for each in found])
+    for tracked, record, snapshot in zip(found, run.records(), snapshots, strict=True):
+        tracked.base, tracked.snapshot = record, snapshot
 
 
 def _seen_newer(writes: Writes) -> tuple[Refusal, ...]:

@@ -20,7 +20,7 @@ from redmapper.mapping.registry import MapperRegistry
 from redmapper.query.spans import encode_value
 from redmapper.wire import Flow
 from redmapper.work.collect import Pending
-from redmapper.work.plan import EntityWrite, Run
+from redmapper.work.plan import ChangeRun, EntityWrite, Run
 from redmapper.work.strategy import BoundStrategy
 
 LARGEST_BLOCK = 64
@@ -147,6 +147,8 @@ def _new_keys(writes: Iterable[EntityWrite]) -> Iterator[tuple[MappedClass, Sequ
     """The keys of the new entities among them, by the mapper."""
     if isinstance(writes, Run):
         yield writes.mapped, writes.keys
+        return
+    if isinstance(writes, ChangeRun):
         return
     for mapped, group in itertools.groupby(writes, _mapped):
         yield mapped, [write.key for write in group if write.base is None]

@@ -157,6 +157,55 @@ class Run(Sequence[EntityWrite]):
 
 
 @attrs.frozen(eq=False)
+class ChangeRun(Sequence[EntityWrite]):
+    """Changes of the same fields of loaded entities of one mapper, held in columns, too.
+
+    `bases` are the records that they were loaded from, `columns` the fields that differ, the
+    version among them, of which none goes.
+    """
+
+    mapped: MappedClass
+    keys: Sequence[KeyBytes] = attrs.field(repr=False)
+    bases: Sequence[Record] = attrs.field(repr=False)
+    columns: Columns = attrs.field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def __getitem__(self, position: int) -> EntityWrite:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride] - no slices
+        values = [each[position] for each in self.columns.values()]
+        return self._write(self.keys[position], self.bases[position], values)
+
+    def __iter__(self) -> Iterator[EntityWrite]:
+        return map(self._write, self.keys, self.bases, zip(*self.columns.values(), strict=True))
+
+    def _write(self, key: KeyBytes, base: Record, values: Iterable[bytes]) -> EntityWrite:
+        changes: FieldChanges = dict(zip(self.columns, values, strict=True))
+        check = AtVersion(base.get(VERSION, b""))
+        record = cast("Record", {**base, **changes})
+        return EntityWrite(self.mapped, key, check, base, record, changes)
+
+    @property
+    def versions(self) -> list[bytes]:
+        """Those that the records must have."""
+        return [base.get(VERSION, b"") for base in self.bases]
+
+    def before(self, name: bytes) -> Sequence[bytes | None]:
+        """What the records had of a field."""
+        return [base.get(name) for base in self.bases]
+
+    def column(self, name: bytes) -> Sequence[bytes | None]:
+        """What they have."""
+        return self.columns.get(name) or self.before(name)
+
+    def records(self) -> Iterator[Record]:
+        """The records."""
+        names = tuple(self.columns)
+        for base, values in zip(self.bases, zip(*self.columns.values(), strict=True), strict=True):
+            yield {**base, **dict(zip(names, values, strict=True))}
+
+
+@attrs.frozen(eq=False)
 class RunClaims(Sequence[Claim]):
     """The claims of a run, one `Unique` after the other: of each of its entities one value."""
 
@@ -177,22 +226,26 @@ class RunClaims(Sequence[Claim]):
         return Claim(unique, values[position], position, None)
 
 
+RUNS = (Run, ChangeRun)
+"""What may stand in place of a tuple of writes."""
+
+
 def keys_of(writes: Sequence[EntityWrite]) -> Sequence[KeyBytes]:
     """The keys of some writes."""
-    return writes.keys if isinstance(writes, Run) else [write.key for write in writes]
+    return writes.keys if isinstance(writes, RUNS) else [write.key for write in writes]
 
 
 def mappers_of(writes: Sequence[EntityWrite]) -> Iterable[MappedClass]:
     """The mappers of some writes."""
-    return (writes.mapped,) if isinstance(writes, Run) else [write.mapped for write in writes]
+    return (writes.mapped,) if isinstance(writes, RUNS) else [write.mapped for write in writes]
 
 
 class FlushPlan(NamedTuple):
     """Everything one commit checks and writes.
 
     `sequences` are the greatest integer keys given by hand, which move the sequences. Positions
-    count the writes, and go on with the guards. Writes and claims are tuples, or a `Run` and its
-    `RunClaims`: a strategy may read these as columns, and any other may iterate.
+    count the writes, and go on with the guards. Writes and claims are tuples, or a `ChangeRun`, or
+    a `Run` and its `RunClaims`: a strategy may read these as columns, and any other may iterate.
     """
 
     writes: Sequence[EntityWrite]
@@ -239,6 +292,8 @@ def make_plan(
         claims = RunClaims.of(writes)
         if all(map(_differ, (writes.keys, *claims.values.values()))):
             return FlushPlan(writes, claims, (), sequences, guards), []
+    if isinstance(writes, ChangeRun) and writes.mapped.unique_fields.isdisjoint(writes.columns):
+        return FlushPlan(writes, (), (), sequences, guards), []
     return _plan_one_by_one(tuple(writes), sequences, guards)
 
 

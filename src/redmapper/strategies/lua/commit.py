@@ -37,6 +37,7 @@ from redmapper.work.plan import (
     Absent,
     AtFields,
     AtVersion,
+    ChangeRun,
     Check,
     Claim,
     FlushPlan,
@@ -213,6 +214,9 @@ def _say_absent(compiled: Compiled, positions: list[int], first: int) -> None:
 def _say_versions(compiled: Compiled, positions: list[int], first: int) -> None:
     compiled.integers += (len(positions), first)
     checked = compiled.plan.checked
+    if isinstance(checked, ChangeRun):
+        _say_column(compiled, checked.versions)
+        return
     checks = [checked[position].check for position in positions]
     versions = [check.version for check in checks if isinstance(check, AtVersion)]
     _say_column(compiled, versions)

@@ -6,7 +6,7 @@ one a field of their hashes: so most steps are taken once a field and not once a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, cast
 
 import attrs
@@ -17,7 +17,7 @@ from redmapper.mapping.records import Columns
 from redmapper.strategies.lua.entries import Affected, MapperPlaces, Places
 from redmapper.strategies.lua.layout import PIECE, cut, cut_column, parted, pieces
 from redmapper.strategies.lua.standings import EntryColumns
-from redmapper.work.plan import Absent, Check, EntityWrite, Run
+from redmapper.work.plan import Absent, AtVersion, ChangeRun, Check, EntityWrite, Run
 
 
 class Shape(NamedTuple):
@@ -62,6 +62,8 @@ class Alike(NamedTuple):
 
 def groups_of(writes: Sequence[EntityWrite], places: Places) -> list[Group]:
     """The groups of a plan."""
+    if isinstance(writes, ChangeRun):
+        return list(_changed(writes, places.of(writes.mapped)))
     if isinstance(writes, Run):
         return list(_new(Absent, range(len(writes)), writes, places.of(writes.mapped)))
     found: dict[tuple[object, ...], Alike] = {}
@@ -89,7 +91,10 @@ def _shaped(alike: Alike, places: Places) -> Iterator[Group]:
         yield from _new(type(check), alike.positions, run, here)
         return
     affected = here.affected(names)
-    if any(None in column for column in columns) or not _whole(alike, names, columns, affected):
+    before = {name: _before(alike, name) for name in affected.long}
+    if any(None in column for column in columns) or not _whole(
+        dict(zip(names, columns, strict=True)), before
+    ):
         yield from _field_by_field(alike, here)
         return
     yield _group(alike, here, names, (), columns)
@@ -177,16 +182,32 @@ def _entries(
     )
 
 
-def _whole(
-    alike: Alike, names: tuple[bytes, ...], columns: list[Sequence[bytes]], affected: Affected
-) -> bool:
-    """Whether no value stands in pieces, neither as it was nor as it will be."""
-    for name, column in zip(names, columns, strict=True):
-        if name in affected.long:
-            before = [write.base.get(name, b"") for write in alike.writes if write.base]
-            if max(map(len, column)) > PIECE or max(map(len, before), default=0) > PIECE:
-                return False
-    return True
+def _changed(run: ChangeRun, here: MapperPlaces) -> Iterator[Group]:
+    """The same fields of all, mostly one group."""
+    names = tuple(run.columns)
+    affected = here.affected(names)
+    if not _whole(run.columns, {name: run.before(name) for name in affected.long}):
+        yield from _field_by_field(Alike([*range(len(run))], [*run]), here)
+        return
+    come = go = None
+    if affected.indexed:
+        tails = here.tails(run.keys)
+        go = affected.standings(run.before, lambda: run.bases, tails)
+        come = affected.standings(run.column, run.records, tails)
+    shape = Shape(AtVersion, run.mapped, False, names, ())  # noqa: FBT003 - a value
+    columns = [*run.columns.values()]
+    yield Group(shape, here, affected, range(len(run)), run.keys, columns, come, go)
+
+
+def _before(alike: Alike, name: bytes) -> list[bytes | None]:
+    return [write.base.get(name) for write in alike.writes if write.base]
+
+
+def _whole(columns: Columns, before: Mapping[bytes, Sequence[bytes | None]]) -> bool:
+    """Whether none of some values stands in pieces, neither as they were nor as they will be."""
+    return all(
+        max(map(len, (*columns[name], *filter(None, old)))) <= PIECE for name, old in before.items()
+    )
 
 
 # --- changes of long values, and fields that go ----------------------------------------------
