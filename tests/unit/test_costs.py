@@ -172,7 +172,7 @@ def test_a_change(store: Store):
         return unit.commit
 
     prepare(2)()  # what a change of these fields moves is generated once
-    assert 8 >= each(prepare)
+    assert 0.1 >= each(prepare)
 
 
 def test_an_insert(store: Store):
@@ -184,7 +184,7 @@ def test_an_insert(store: Store):
         unit.add_all([user(number) for number in range(count)])
         return unit.commit
 
-    assert 6.6 >= each(prepare)
+    assert 2.4 >= each(prepare)
 
 
 def test_an_insert_at_the_end_of_a_block(store: Store):

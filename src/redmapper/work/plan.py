@@ -144,9 +144,11 @@ class Run(Sequence[EntityWrite]):
             return self.keys
         return self.columns.get(name) or [None] * len(self.keys)
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> list[Record]:
         """The records."""
-        return (write.record or {} for write in self)
+        names = (*self.columns, self.mapped.key.stored)
+        rows = zip(*self.columns.values(), self.keys, strict=True)
+        return [dict(zip(names, values)) for values in rows]  # noqa: B905 - a value for each name
 
     def part(self, rows: Sequence[int]) -> Run:
         """Some of them."""
@@ -198,11 +200,13 @@ class ChangeRun(Sequence[EntityWrite]):
         """What they have."""
         return self.columns.get(name) or self.before(name)
 
-    def records(self) -> Iterator[Record]:
+    def records(self) -> list[Record]:
         """The records."""
-        names = tuple(self.columns)
-        for base, values in zip(self.bases, zip(*self.columns.values(), strict=True), strict=True):
-            yield {**base, **dict(zip(names, values, strict=True))}
+        names, rows = tuple(self.columns), zip(*self.columns.values(), strict=True)
+        return [
+            {**base, **dict(zip(names, values))}  # noqa: B905 - a value for each name
+            for base, values in zip(self.bases, rows, strict=True)
+        ]
 
 
 @attrs.frozen(eq=False)
