@@ -205,6 +205,20 @@ def test_what_is_deleted_or_new_is_in_no_run_of_changes():
         assert run_of(found, b"w") is None
 
 
+class Twins(Mapper[Item]):
+    """Another mapper of the same class."""
+
+    id = Key[int]()
+    age = Field[int]()
+
+
+def test_a_run_is_of_one_mapper():
+    """Though the fields have the same names."""
+    found = changed(AGES)
+    found[1].mapped = MapperRegistry(Twins).mapped(Item)
+    assert run_of(found, b"w") is None
+
+
 def test_a_run_is_a_sequence():
     """Of writes that are made when they are asked for."""
     found = changed(AGES)
