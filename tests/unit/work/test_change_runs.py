@@ -35,6 +35,7 @@ from redmapper.strategies.memory import BoundMemory
 from redmapper.work import flush
 from redmapper.work.collect import lone_write, run_of
 from redmapper.work.identity import Tracked
+from redmapper.work.keys import given_numbers
 from redmapper.work.plan import ChangeRun, EntityWrite, FlushPlan, make_plan
 
 
@@ -262,6 +263,11 @@ def test_the_plan_of_a_run_is_that_of_its_writes(patched: list[dict[str, Any]], 
         for call in calls
     ]
     assert said[1] == said[0]
+
+
+def test_a_run_moves_no_sequence():
+    """The numbers were given when the entities were new."""
+    assert () == given_numbers(run(changed(AGES)))
 
 
 # --- units -----------------------------------------------------------------------------------
