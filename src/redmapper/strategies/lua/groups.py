@@ -186,13 +186,16 @@ def _changed(run: ChangeRun, here: MapperPlaces) -> Iterator[Group]:
     """The same fields of all, mostly one group."""
     names = tuple(run.columns)
     affected = here.affected(names)
-    if not _whole(run.columns, {name: run.before(name) for name in affected.long}):
+    before = {name: run.before(name) for name in affected.long}
+    if not _whole(run.columns, before):
         yield from _field_by_field(Alike([*range(len(run))], [*run]), here)
         return
     come = go = None
     if affected.indexed:
         tails = here.tails(run.keys)
-        go = affected.standings(run.before, lambda: run.bases, tails)
+        go = affected.standings(
+            lambda name: before.get(name) or run.before(name), lambda: run.bases, tails
+        )
         come = affected.standings(run.column, run.records, tails)
     shape = Shape(AtVersion, run.mapped, False, names, ())  # noqa: FBT003 - a value
     columns = [*run.columns.values()]
