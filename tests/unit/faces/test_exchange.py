@@ -6,7 +6,7 @@ import pytest
 from redis import exceptions as theirs
 
 from redmapper import ForeignType, OutOfMemory
-from redmapper.faces.exchange import MANY_WORDS, accepted, packed, unknown_script
+from redmapper.faces.exchange import MANY_WORDS, SOME_WORDS, accepted, packed, unknown_script
 from redmapper.wire import Argument, Batch, Command, Script, call
 
 SCRIPT = Script("one", "return 1")
@@ -48,6 +48,16 @@ def test_a_command_of_many_words_is_packed_in_parts(last: Argument, count: int):
     parts = list(packed(batch, in_full=False))
     assert resp(*encoded) == b"".join(parts)
     assert -(-count // MANY_WORDS) == len(parts)
+
+
+@pytest.mark.parametrize("last", [b"", b"\xff" * 5000, "ü", 2**70], ids=repr)
+@pytest.mark.parametrize("count", [2, SOME_WORDS, SOME_WORDS + 1, 3 * SOME_WORDS])
+def test_a_command_of_bytes_is_packed_as_any_other(last: Argument, count: int):
+    """Though not all of its words may be bytes."""
+    words = (b"EVALSHA", *[b"%d" % number for number in range(count - 2)], last)
+    encoded = [word if isinstance(word, bytes) else str(word).encode() for word in words]
+    batch = Batch("commit", b"home", (Command(words),))
+    assert [resp(*encoded)] == list(packed(batch, in_full=False))
 
 
 @pytest.mark.parametrize(
