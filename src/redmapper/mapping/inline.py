@@ -34,8 +34,8 @@ def names_of(columns: Iterable[Column]) -> dict[str, Any]:
         "END": END,
         "SMALL": SMALL,
         "descending": descending,
-        "order_datetime": order_datetime,
-        "read_datetime": datetime.fromisoformat,
+        "ORDER_DATETIME": order_datetime,
+        "READ_DATETIME": datetime.fromisoformat,
     }
     for column in columns:
         scalar = column.kind.scalar
@@ -66,7 +66,7 @@ def _in_order(column: Column) -> str:
     elif scalar is not None and scalar.name == "int":
         order = f"SMALL.get(raw) or {order}"
     elif scalar is not None and scalar.name == "datetime":
-        order = "order_datetime(read_datetime(raw.decode()))"
+        order = "ORDER_DATETIME(READ_DATETIME(raw.decode()))"
     return f"none_{column.name} if raw is None else {order}"
 
 

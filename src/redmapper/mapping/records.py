@@ -110,7 +110,14 @@ def generate_codec(
 
 
 FUNCTIONS = (
-    *("encode", "columns", "construct", "snapshot", "snapshots", "compare", "changed", "suspects"),
+    "encode",
+    "columns",
+    "construct",
+    "snapshot",
+    "snapshots",
+    "compare",
+    "changed",
+    "suspects",
 )
 
 

@@ -21,7 +21,8 @@ conformance suite. The contract:
   form it has read: it has the two methods of `MakesEntities`. Without them the unit of work makes
   them of records, and nothing else differs.
 - *One write.* Most commits are one write that nobody else can contradict; a strategy may take it
-  without a plan: it has the method of `WritesOne`, and answers as `commit` would.
+  without a plan: it has the method of `WritesOne`, and answers as `commit` would. Who overrides
+  the one overrides the other.
 - *Capabilities* are asked, never names: nobody above needs to know which strategy it is.
 """
 

@@ -246,6 +246,7 @@ def checked_by(call: CallOfMany) -> dict[Any, list[int]]:
 @example([{"age": 5}, {"age": 6}], Item(age=10**70))
 @example([{"note": "x" * 65}, {"note": "x" * 130}, {"note": "y"}], Item())
 @example([{"note": "x"}, {"note": "y"}], Item(note="x" * 200))
+@example([{"note": "x"}, {"note": "x" * 65}, {"note": "y"}], Item())
 @example([{"email": "b"}, {"email": "c"}], Item(email="a"))
 def test_the_plan_of_a_run_is_that_of_its_writes(patched: list[dict[str, Any]], first: Item):
     """And so is its call, word by word, with what its answer means."""

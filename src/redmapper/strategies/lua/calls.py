@@ -53,7 +53,7 @@ class CommitCall(Protocol):
     def keys(self) -> list[bytes]: ...  # noqa: D102
 
 
-class Spelled:
+class CallWords:
     """The words of a call, by what they are."""
 
     command: Command

@@ -23,7 +23,7 @@ from typing import TypeVar
 import attrs
 
 from redmapper.mapping.mapped import MappedClass, MappedIndex
-from redmapper.strategies.lua.calls import Spelled
+from redmapper.strategies.lua.calls import CallWords
 from redmapper.strategies.lua.entries import Places
 from redmapper.strategies.lua.foreign import Types
 from redmapper.strategies.lua.groups import Group, groups_of
@@ -48,7 +48,7 @@ from redmapper.work.plan import (
 
 
 @attrs.frozen(eq=False, slots=False)
-class CallOfMany(Spelled):
+class CallOfMany(CallWords):
     """Such a call."""
 
     command: Command
@@ -215,10 +215,11 @@ def _say_versions(compiled: Compiled, positions: list[int], first: int) -> None:
     compiled.integers += (len(positions), first)
     checked = compiled.plan.checked
     if isinstance(checked, ChangeRun):
-        _say_column(compiled, checked.versions)
-        return
-    checks = [checked[position].check for position in positions]
-    versions = [check.version for check in checks if isinstance(check, AtVersion)]
+        every = checked.versions
+        versions = [every[position] for position in positions]
+    else:
+        checks = [checked[position].check for position in positions]
+        versions = [check.version for check in checks if isinstance(check, AtVersion)]
     _say_column(compiled, versions)
 
 

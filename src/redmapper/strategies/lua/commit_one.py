@@ -12,7 +12,7 @@ from typing import cast
 import attrs
 
 from redmapper.mapping.mapped import MappedClass
-from redmapper.strategies.lua.calls import Spelled
+from redmapper.strategies.lua.calls import CallWords
 from redmapper.strategies.lua.entries import Places
 from redmapper.strategies.lua.foreign import Types
 from redmapper.strategies.lua.layout import cut, parted
@@ -26,7 +26,7 @@ MOST_FIELDS = 2_000
 
 
 @attrs.define(eq=False)
-class CallOfOne(Spelled):
+class CallOfOne(CallWords):
     """Such a call. What it means is told when somebody asks, as where it was refused."""
 
     command: Command

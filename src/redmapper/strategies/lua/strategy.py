@@ -158,10 +158,7 @@ class BoundLua:
 
     def _commit(self, compiled: Callable[[Lane], CommitCall]) -> Flow[tuple[Refusal, ...]]:
         while True:
-            lane = self.lanes.take()
-            if not lane.key:
-                lane.key = self.keyspace.lane(lane.name)
-            called = compiled(lane)
+            lane, called = self._called(compiled)
             hidden = partial(secrets, called, self.places)
             batch = Batch("commit", self.home, (called.command,), hidden, receipted=True)
             try:
@@ -185,6 +182,17 @@ class BoundLua:
                 return self._refusals(called, reply[1:])
             self.known.clear()
 
+    def _called(self, compiled: Callable[[Lane], CommitCall]) -> tuple[Lane, CommitCall]:
+        """A lane, and the call that goes through it."""
+        lane = self.lanes.take()
+        if not lane.key:
+            lane.key = self.keyspace.lane(lane.name)
+        try:
+            return lane, compiled(lane)
+        except BaseException:
+            self.lanes.give_back(lane)
+            raise
+
     def _compile(self, plan: FlushPlan, lane: Lane) -> CommitCall:
         one = None
         if len(plan.writes) == 1 and not plan.guards:
@@ -203,7 +211,6 @@ class BoundLua:
         new = frozenset(mappers_of(plan.writes)) - self.known
         called = compile_plan(plan, self.places, lane, new)
         if len(called.command.words) > MOST_WORDS:
-            self.lanes.give_back(lane)
             raise _too_large(called)
         return called
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import abc
 import copy
+import datetime as dt
 import pickle
 import types
 from collections.abc import Callable
@@ -710,8 +711,80 @@ class Unvalidateds(Mapper[Unvalidated]):
     id = Key[int]()
 
 
+@attrs.define
+class Namesake:
+    """Its attributes have names that code about it might use for something else."""
+
+    datetime: dt.datetime
+    record: dt.datetime
+    base: str = "b"
+    key: str | None = None
+    value: int = 1
+    date: str = "d"
+    id: int | None = None
+
+
+class Namesakes(Mapper[Namesake]):
+    """All of them are in an index."""
+
+    id = Key[int]()
+    datetime = Field[dt.datetime]()
+    record = Field[dt.datetime]()
+    base = Field[str]()
+    key = Field[str | None]()
+    value = Field[int]()
+    date = Field[str]()
+
+    by_datetime = Unique(datetime)
+    by_record = Ordered(record, datetime.desc())
+    by_base = Lookup(base, date)
+    by_key = Unique(key)
+    by_value = Ordered(value)
+
+
+def _namesakes() -> list[Namesake]:
+    """Three of them, which differ in all but their texts."""
+    days = [dt.datetime(2026, 1, day, tzinfo=dt.UTC) for day in (3, 2, 1)]
+    return [Namesake(day, day, value=at, id=at) for at, day in enumerate(days, 1)]
+
+
 class TestShapesAtWork:
     """What is special about one shape."""
+
+    def test_attributes_of_any_name(self, open_store: OpenStore) -> None:
+        """One or many, they come, change and go, and are found by every index."""
+        store = open_store(MapperRegistry(Namesakes))
+        save(store, *_namesakes())
+        with store.unit() as uow:
+            uow.add(
+                attrs.evolve(_namesakes()[0], datetime=dt.datetime(2027, 1, 1, tzinfo=dt.UTC), id=4)
+            )
+        with store.unit() as uow:
+            for loaded in uow.get_many(Namesake, [1, 2, 3]):
+                assert loaded is not None
+                loaded.value, loaded.key = loaded.value + 1, f"k{loaded.id}"
+        with store.unit() as uow:
+            uow.require(Namesake, 2).record = dt.datetime(2026, 1, 5, tzinfo=dt.UTC)
+        with store.unit() as uow:
+            uow.delete(uow.require(Namesake, 4))
+        rows = store.query(Namesake).order_by(Namesakes.record)
+        assert [3, 1, 2] == [row.id for row in rows.all()]
+        assert [3] == [row.id for row in rows.where(Namesakes.value == 4).all()]
+        assert 3 == rows.where(Namesakes.base == "b", Namesakes.date == "d").count()
+        assert 2 == store.get_by(Namesakes.by_datetime, dt.datetime(2026, 1, 2, tzinfo=dt.UTC)).id
+        assert 3 == store.get_by(Namesakes.by_key, "k3").id
+
+    def test_long_and_short_values_of_many(self, open_store: OpenStore) -> None:
+        """Each is checked against its own version, in however many pieces it stands."""
+        store = open_store(MapperRegistry(Cacheds))
+        for key in range(1, 5):  # in a commit of its own: a version of its own
+            save(store, Cached("a", id=key))
+        sizes = [1, 65, 2, 200]
+        with store.unit() as uow:
+            for key, size in enumerate(sizes, 1):
+                uow.require(Cached, key).name = "x" * size
+        found = store.get_many(Cached, [1, 2, 3, 4])
+        assert sizes == [len(each.name) for each in found if each]
 
     def test_incomparable_objects_in_every_query(self, open_store: OpenStore) -> None:
         """1: found by every index, overlaid, replaced, and in conflicts."""

@@ -21,6 +21,7 @@ from redmapper import (
     Unique,
     UnitTooLarge,
 )
+from redmapper.strategies.lua import strategy
 from redmapper.strategies.lua.receipts import place_digest
 from redmapper.strategies.lua.scripts import COMMIT, COMMIT_ONE, OWNER
 from redmapper.strategies.lua.strategy import LOAD_STEP, MOST_WORDS, BoundLua
@@ -281,6 +282,18 @@ def test_a_commit_that_was_not_done_frees_its_lane(bound: BoundLua, error: Store
     with pytest.raises(type(error)) as refused:
         drive(bound.commit(PLAN), [error])
     assert error is refused.value
+    _, number, _ = receipt(drive(bound.commit(PLAN), [APPLIED]).batches[0])
+    assert 2 == number
+
+
+def test_a_commit_that_can_not_be_said_frees_its_lane(
+    bound: BoundLua, monkeypatch: pytest.MonkeyPatch
+):
+    """Nothing was sent."""
+    with monkeypatch.context() as patched:
+        patched.setattr(strategy, "compile_plan", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            drive(bound.commit(PLAN))
     _, number, _ = receipt(drive(bound.commit(PLAN), [APPLIED]).batches[0])
     assert 2 == number
 
