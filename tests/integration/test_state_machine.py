@@ -422,13 +422,17 @@ class World:
         return [each for each in zip(self.objects, states, strict=True) if each[1] in pending]
 
     def check(self, changed: list[tuple[Any, str]]) -> None:
-        """After a commit: what was written stands in the store, what was deleted is gone."""
+        """After a commit: what was written stands in the store, what was deleted is gone.
+
+        Not so where `Merging` and `Lasting` were changed: what somebody else has written in other
+        fields stands beside that.
+        """
         kept = {(type(obj), obj.id) for obj, state in changed if state != "deleted"}
         for obj, state in changed:
             if state == "deleted":
                 here = (type(obj), obj.id) in kept
                 assert here or self.stores[0].get(type(obj), obj.id) is None
-            elif state == "new" or not isinstance(obj, Merging):
+            elif state == "new" or not isinstance(obj, (Merging, Lasting)):
                 assert plain(obj) == plain(self.stores[0].get(type(obj), obj.id))
 
     def said(self, error: RedmapperError) -> Any:
