@@ -1,7 +1,6 @@
 """Changes of the same fields of many in columns: a run says what a write of each would."""
 
 import math
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -31,7 +30,6 @@ from redmapper.strategies.lua.commit import CallOfMany, compile_plan
 from redmapper.strategies.lua.entries import Places
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.receipts import Lane
-from redmapper.strategies.memory import BoundMemory
 from redmapper.work import flush
 from redmapper.work.collect import lone_write, run_of
 from redmapper.work.identity import Tracked
@@ -272,20 +270,6 @@ def test_a_run_moves_no_sequence():
 
 
 # --- units -----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def plans() -> Iterator[list[FlushPlan]]:
-    """What has been committed."""
-    found: list[FlushPlan] = []
-    commit = BoundMemory.commit
-
-    def noting(self: BoundMemory, plan: FlushPlan) -> Any:
-        found.append(plan)
-        return commit(self, plan)
-
-    with patch.object(BoundMemory, "commit", noting):
-        yield found
 
 
 @pytest.fixture

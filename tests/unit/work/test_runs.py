@@ -1,7 +1,6 @@
 """New entities of one mapper in columns: a run says what a write of each would."""
 
 import math
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum, StrEnum
@@ -37,7 +36,6 @@ from redmapper.strategies.lua.commit import compile_plan
 from redmapper.strategies.lua.entries import Places
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.receipts import Lane
-from redmapper.strategies.memory import BoundMemory
 from redmapper.work import flush
 from redmapper.work.collect import lone_write, run_of
 from redmapper.work.identity import Tracked
@@ -383,20 +381,6 @@ def test_the_call_of_a_run_is_that_of_its_writes(found: list[Thing]):
 
 
 # --- units -----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def plans() -> Iterator[list[FlushPlan]]:
-    """What has been committed."""
-    found: list[FlushPlan] = []
-    commit = BoundMemory.commit
-
-    def noting(self: BoundMemory, plan: FlushPlan) -> Any:
-        found.append(plan)
-        return commit(self, plan)
-
-    with patch.object(BoundMemory, "commit", noting):
-        yield found
 
 
 @pytest.fixture
