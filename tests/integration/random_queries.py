@@ -41,6 +41,7 @@ class Thing:
     big: int | None = None
     price: Decimal | None = None
     ratio: float | None = None
+    weight: float | None = None
     seen: datetime | None = None
     born: date | None = None
     at: time | None = None
@@ -80,6 +81,7 @@ def mapper_of(domain: type, key: Key[Any]) -> type[Mapper[Any]]:
         big = Field[int | None]()
         price = Field[Decimal | None]()
         ratio = Field[float | None]()
+        weight = Field[float | None]()
         seen = Field[datetime | None]()
         born = Field[date | None]()
         at = Field[time | None]()
@@ -105,6 +107,8 @@ def mapper_of(domain: type, key: Key[Any]) -> type[Mapper[Any]]:
         by_seen = Ordered(seen.desc())
         by_city_seen = Ordered(city, seen.desc())
         by_price_age = Ordered(price.desc(), age)
+        by_weight = Ordered(weight)
+        by_took = Ordered(took.desc())
 
     Described.__name__ = f"{domain.__name__}s"
     return Described
@@ -125,6 +129,10 @@ POOLS: dict[str, list[Any]] = {
         *(Decimal("Infinity"), Decimal("-Infinity"), Decimal("1E-999999"), Decimal("1E+999999")),
     ],
     "ratio": [None, 0.0, -0.0, 1.5, -1.5, 0.1, 0.1 + 2**-55, math.inf, -math.inf, math.nan, 1e-308],
+    "weight": [
+        *(None, 0.0, -0.0, 0.5, 3.0, -3.0, 1e22, math.inf, -math.inf, 5e-324),
+        *(1e300, -1e300, 9.999999999999999e299, 1e308, -1e308),
+    ],
     "seen": [
         *(None, datetime(2020, 1, 1), datetime(2020, 1, 1, 0, 0, 0, 1), datetime.min),
         *(datetime.max, datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 1, 1, 5, 30, tzinfo=EAST)),
@@ -414,6 +422,10 @@ FITTING: list[list[tuple[str, bool]]] = [
     [("city", False), ("seen", True)],
     [("price", True), ("age", False)],
     [("name", True)],
+    [("weight", False)],
+    [("weight", True)],
+    [("took", True)],
+    [("took", False)],
 ]
 
 

@@ -302,6 +302,10 @@ def _lookup(declared: Declared, index: Lookup, entity: Any, key: bytes) -> Itera
 
 
 def _ordered(declared: Declared, index: Ordered, entity: Any, key: bytes) -> Iterator[Entry]:
+    if len(index.terms) == 1 and kind_of(declared.types[index.fields[0].name]) is _KINDS[int]:
+        number = declared.indexed(entity, index.fields[0])
+        yield _at(declared, index), dict, *_scored(number, declared.tail(key))
+        return
     parts = [
         reversed_order(declared.ordered(entity, term.field))
         if term.descending
@@ -311,6 +315,15 @@ def _ordered(declared: Declared, index: Ordered, entity: Any, key: bytes) -> Ite
     tail = declared.tail(key)
     parts.append(reversed_order(tail) if index.terms[-1].descending else tail)
     yield _at(declared, index), dict, b"".join(parts), 0.0
+
+
+def _scored(number: int | None, tail: bytes) -> tuple[bytes, float]:
+    """A member by the number that is its score; those that no double keeps stand beyond all."""
+    if number is None:
+        return b"\xfd" + tail, float("-inf")
+    if len(str(number)) <= 15:
+        return tail, float(number)
+    return b"\xfe" + ordering.order_int(number) + tail, 1e300 if number > 0 else -1e300
 
 
 def _at(declared: Declared, index: Any) -> bytes:

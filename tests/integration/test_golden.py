@@ -1,8 +1,9 @@
-"""Format 1 as it lies in Redis: written today as it was when it was frozen, and read from there.
+"""Format 2 as it lies in Redis: written today as it was when it was frozen, and read from there.
 
-`golden/format-1.json` is what a server holds after `everything()` was committed: keys, types and
+`golden/format-2.json` is what a server holds after `everything()` was committed: keys, types and
 members, bytes as Latin-1 text, versions aside. It is never written anew: data of users has that
-form. A form that differs is format 2, with a file of its own and a way from one to the other.
+form. A form that differs is format 3, with a file of its own and a way from one to the other. (No
+release has written format 1.)
 """
 
 import enum
@@ -31,7 +32,7 @@ from redmapper import (
 )
 from servers import Server
 
-GOLDEN = Path(__file__).parent / "golden" / "format-1.json"
+GOLDEN = Path(__file__).parent / "golden" / "format-2.json"
 NAMESPACE = "golden"
 VERSION = b"VERSION1"
 NOBODY = UUID(int=0)
@@ -83,6 +84,8 @@ class Things(Mapper[Thing]):
     name = Field[str](norm=str.casefold)
     code = Field[str | None]()
     count = Field[int]()
+    ratio = Field[float]()
+    lasts = Field[timedelta]()
     price = Field[Decimal]()
     made = Field[datetime]()
     level = Field[Level]()
@@ -97,6 +100,10 @@ class Things(Mapper[Thing]):
     by_price = Ordered(price)
     by_made = Ordered(made.desc())
     by_level_name = Ordered(level, name.desc())
+    by_level = Ordered(level)
+    by_count = Ordered(count.desc())
+    by_ratio = Ordered(ratio)
+    by_lasts = Ordered(lasts)
 
 
 @attrs.define
@@ -171,8 +178,7 @@ def _value(client: redis.Redis, key: bytes) -> Any:
         return {text(name): text(VERSION if name == b"@" else each) for name, each in pairs}
     if kind == b"zset":
         scored = client.zrange(key, 0, -1, withscores=True)
-        assert {score for _, score in scored} == {0.0}
-        return {"zset": [text(member) for member, _ in scored]}
+        return {"zset": [[text(member), str(score)] for member, score in scored]}
     if kind == b"set":
         return {"set": sorted(map(text, client.smembers(key)))}
     return text(client.get(key) or b"")
@@ -185,7 +191,9 @@ def put_back(client: redis.Redis, golden: dict[str, Any]) -> None:
         if isinstance(value, str):
             client.set(key, value.encode("latin-1"))
         elif list(value) == ["zset"]:
-            client.zadd(key, {member.encode("latin-1"): 0 for member in value["zset"]})
+            client.zadd(
+                key, {member.encode("latin-1"): float(score) for member, score in value["zset"]}
+            )
         elif list(value) == ["set"]:
             client.sadd(key, *[member.encode("latin-1") for member in value["set"]])
         else:
@@ -238,6 +246,9 @@ def test_what_was_frozen_is_read(store: Store, client: redis.Redis, golden: dict
     assert [-20] == ask.where(Things.level == Level.HIGH, Things.count == -300).keys()
     by_price = sorted(things, key=lambda each: (each.price, each.id))
     assert by_price == ask.order_by(Things.price).all()
+    by_count = sorted(things, key=lambda each: (each.count, each.id), reverse=True)
+    assert by_count == ask.order_by(Things.count.desc()).all()
+    assert by_count[-3:] == ask.where(Things.count < 256).order_by(Things.count.desc()).all()
     newest = sorted(things, key=lambda each: each.made, reverse=True)
     assert newest[0] == ask.order_by(Things.made.desc()).first()
     assert ["", "/a\0b", "/a"] == store.query(Page).order_by(Pages.hits).keys()

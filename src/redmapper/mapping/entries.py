@@ -77,6 +77,12 @@ def _encoded(column: Column, scalar: Scalar, none: bytes | None) -> EntryValue:
     return encode_text if scalar.name in AS_STORED else encode
 
 
+def raw_of(column: Column, record: Record) -> bytes | None:
+    """The stored bytes of the value that indexes have of a field."""
+    raw = record.get(column.stored)
+    return raw if column.norm is None else record.get(column.shadow, raw)
+
+
 AS_STORED = ("text", "bytes")
 """Kinds whose stored bytes are in order as they are, but for their end."""
 

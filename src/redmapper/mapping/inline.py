@@ -52,10 +52,14 @@ def lines_of(columns: Iterable[Column], record: str, told: str) -> Iterator[str]
     if columns:
         yield f"get = {record}.get"
     for column in columns:
-        yield f"raw = get({column.stored!r})"
-        if column.norm is not None:
-            yield f"raw = get({column.shadow!r}, raw)"
+        yield f"raw = {raw_of_one(column)}"
         yield f"{told}_{column.name} = {_in_order(column)}"
+
+
+def raw_of_one(column: Column) -> str:
+    """The expression of the stored bytes that indexes have of a field, by the `get` of a record."""
+    raw = f"get({column.stored!r})"
+    return raw if column.norm is None else f"get({column.shadow!r}, {raw})"
 
 
 def _in_order(column: Column) -> str:
@@ -90,11 +94,16 @@ def descends(terms: Terms) -> bool:
 def lists_of(columns: Iterable[Column]) -> Iterator[str]:
     """The lines that make lists of the values of these columns, in order, by `column`."""
     for column in columns:
-        yield f"raws = column({column.stored!r})"
-        if column.norm is not None:
-            yield f"normed = column({column.shadow!r})"
-            yield "raws = [raw if other is None else other for raw, other in zip(raws, normed)]"
+        yield from raws_of(column)
         yield f"all_{column.name} = [{_in_order(column)} for raw in raws]"
+
+
+def raws_of(column: Column) -> Iterator[str]:
+    """The lines that make `raws`, what many records have of a field for indexes, by `column`."""
+    yield f"raws = column({column.stored!r})"
+    if column.norm is not None:
+        yield f"normed = column({column.shadow!r})"
+        yield "raws = [raw if other is None else other for raw, other in zip(raws, normed)]"
 
 
 def each_of(expression: str, terms: Terms, **others: str) -> str:

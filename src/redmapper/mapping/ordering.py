@@ -122,6 +122,19 @@ def order_int(value: int) -> bytes:
     return _ended(_sized(value))
 
 
+_LONG = 8
+
+
+def read_order_int(payload: bytes) -> int | None:
+    """The integer whose encoding, without its end, this is; None if it has more than 8 bytes."""
+    sized = payload.replace(b"\0\xff", b"\0")
+    if len(sized) > 1 + _LONG:
+        return None
+    if sized[0] < _ZERO:
+        return -int.from_bytes(descending(sized)[1:], "big")
+    return int.from_bytes(sized[1:], "big")
+
+
 SMALL = {b"%d" % number: order_int(number) for number in range(256)}
 """The commonest of them, by their digits."""
 
@@ -172,6 +185,18 @@ def order_float(value: float) -> bytes:
     if value < 0:
         return descending(packed)
     return bytes((packed[0] | _SIGN,)) + packed[1:]  # -0.0 has the sign already: it is 0.0
+
+
+def read_order_float(encoded: bytes) -> float:
+    """The float that has this encoding, or whose encoding it begins and zeros end.
+
+    Some are no float's: then it is a NaN.
+    """
+    full = encoded.ljust(_DOUBLE.size, b"\0")
+    packed = bytes((full[0] & ~_SIGN,)) + full[1:] if full[0] & _SIGN else descending(full)
+    number: float
+    (number,) = _DOUBLE.unpack(packed)
+    return number
 
 
 def _not_a_number(value: object) -> ValueRefused:

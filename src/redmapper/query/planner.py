@@ -14,7 +14,7 @@ import itertools
 import math
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import attrs
 
@@ -50,6 +50,7 @@ LONGEST_MESSAGE = 300
 Cut: TypeAlias = tuple[bytes, "bytes | None"]
 
 _ALL: Cut = (b"", None)
+_EVERY: Spans = (Span(b"", None),)
 
 
 @attrs.frozen
@@ -77,11 +78,17 @@ class ByLookup:
 
 @attrs.frozen
 class ByOrdered:
-    """The entities in these ranges of an `Ordered`, or (None) of the listing of all keys."""
+    """The entities in these ranges of an `Ordered`, or (None) of the listing of all keys.
+
+    Of an index over one field they are as well `spans` of it, from `behind` an encoded value and a
+    tail on, if there is such a row.
+    """
 
     index: MappedIndex | None
     ranges: tuple[Cut, ...]
     reverse: bool = False
+    spans: Spans = ()
+    behind: tuple[bytes, bytes] | None = None
 
 
 @attrs.frozen
@@ -256,8 +263,8 @@ def _whole(asked: _Asked) -> Iterator[Access]:
     for index in asked.selection.mapped.indexes.values():
         direction = _direction(index, 0, order) if isinstance(index.index, Ordered) else None
         if direction is not None:
-            ranges = _begun(index, b"", 0, (_ALL,), asked.selection, direction)
-            yield asked.access(ByOrdered(index, ranges, direction), (), in_order=True)
+            source = _in_order(index, b"", 0, ByOrdered(index, (_ALL,), direction, _EVERY), asked)
+            yield asked.access(source, (), in_order=True)
     if order.by_key_alone:
         ranges = _listed_from((_ALL,), asked.selection)
         yield asked.access(ByOrdered(None, ranges, order.key_descending), (), in_order=True)
@@ -355,32 +362,41 @@ def _choice(column: Column, asked: _Asked) -> tuple[Predicate, list[bytes]] | No
 def _ordered(index: MappedIndex, asked: _Asked) -> Access | None:
     """Equality on leading fields, then a range on the next; and the order of what follows."""
     ranges: tuple[Cut, ...] = ((b"", None),)
+    spans: Spans = _EVERY
     by: list[Predicate] = []
     fixed, head = 0, b""
     for term, column in zip(index.index.terms, index.columns, strict=True):
-        taken = _narrow(ranges, term.descending, asked.spans.get(column.name, []))
-        if taken is None:
+        found = _met(asked.spans.get(column.name, []))
+        if found is None or _too_many((len(ranges), len(found.spans))):
             break
-        ranges, conditions_used, exact = taken
-        by.extend(conditions_used)
-        if exact and len(ranges) == 1:
+        spans = found.spans
+        ranges = _narrowed(ranges, spans, term.descending)
+        by.extend(found.by)
+        if found.exact and len(ranges) == 1:
             fixed, head = fixed + 1, ranges[0][0]
-        if not exact:
+        if not found.exact:
             break
     direction = _direction(index, fixed, asked.selection.order)
-    ranges = tuple(sorted(ranges))
+    alone = spans if len(index.columns) == 1 else ()
+    source = ByOrdered(index, tuple(sorted(ranges)), bool(direction), alone)
     if direction is not None:
-        ranges = _begun(index, head, fixed, ranges, asked.selection, direction)
-    source = ByOrdered(index, ranges, bool(direction))
+        source = _in_order(index, head, fixed, source, asked)
     return asked.access(source, by, in_order=direction is not None)
 
 
-def _narrow(
-    heads: tuple[Cut, ...],
-    term_descends: bool,  # noqa: FBT001 - how the index has the field
-    found: list[tuple[Predicate, Spans]],
-) -> tuple[tuple[Cut, ...], list[Predicate], bool] | None:
-    """Ranges narrowed by the conditions on one field; whether they still are exact values."""
+class _Met(NamedTuple):
+    """Where the values of a field lie under the conditions on it, those of `by`.
+
+    `exact`: the spans are of one value each.
+    """
+
+    spans: Spans
+    by: list[Predicate]
+    exact: bool
+
+
+def _met(found: list[tuple[Predicate, Spans]]) -> _Met | None:
+    """One condition that names exact values, or all that there are."""
     if not found:
         return None
     points = [each for each in found if all(span.point is not None for span in each[1])]
@@ -388,11 +404,18 @@ def _narrow(
     spans = used[0][1]
     for _, others in used[1:]:
         spans = tuple(a.meet(b) for a in spans for b in others)
-    cuts = [_cut(span, term_descends) for span in spans if not span.empty]
-    if _too_many((len(heads), len(cuts))):
-        return None
-    ranges = tuple(_below(head, low, high) for head, _ in heads for low, high in cuts)
-    return ranges, [condition for condition, _ in used], bool(points)
+    spans = tuple(span for span in spans if not span.empty)
+    return _Met(spans, [condition for condition, _ in used], bool(points))
+
+
+def _narrowed(
+    heads: tuple[Cut, ...],
+    spans: Spans,
+    descends: bool,  # noqa: FBT001 - how the index has the field
+) -> tuple[Cut, ...]:
+    """Ranges of the fields before, narrowed by the spans of one more."""
+    cuts = [_cut(span, descends) for span in spans]
+    return tuple(_below(head, low, high) for head, _ in heads for low, high in cuts)
 
 
 def _cut(span: Span, descends: bool) -> Cut:  # noqa: FBT001 - how the index has the field
@@ -450,26 +473,23 @@ def _direction(index: MappedIndex, fixed: int, order: Order) -> bool | None:
     return None
 
 
-def _begun(
-    index: MappedIndex,
-    head: bytes,
-    fixed: int,
-    ranges: tuple[Cut, ...],
-    selection: Selection,
-    reverse: bool,  # noqa: FBT001 - how it is walked
-) -> tuple[Cut, ...]:
-    """The ranges of a walk in order, from behind the member where the selection begins."""
+def _in_order(
+    index: MappedIndex, head: bytes, fixed: int, source: ByOrdered, asked: _Asked
+) -> ByOrdered:
+    """A source that is walked in the wanted order, from where the selection begins."""
+    selection = asked.selection
     if selection.after is None:
-        return ranges
+        return source
     key, record = selection.after.row(selection.order)
-    member = head
+    member, value = head, source.spans[0].point if source.spans else None
     columns = zip(index.index.terms, index.columns, strict=True)
     for term, column in itertools.islice(columns, fixed, None):
         value = place_of(column)(record)
         member += descending(value) if term.descending else value
     tail = _tail(selection.mapped, key)
     member += descending(tail) if index.index.terms[-1].descending else tail
-    return _beyond(ranges, member, reverse)
+    ranges = _beyond(source.ranges, member, source.reverse)
+    return attrs.evolve(source, ranges=ranges, behind=(value or b"", tail))
 
 
 def _listed_from(ranges: tuple[Cut, ...], selection: Selection) -> tuple[Cut, ...]:

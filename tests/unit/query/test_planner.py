@@ -34,6 +34,7 @@ from redmapper.query.planner import (
     plan_accesses,
 )
 from redmapper.query.selection import Position, Selection
+from redmapper.query.spans import Span
 
 
 @attrs.define
@@ -223,7 +224,8 @@ def test_two_ranges_on_one_field_meet():
     """Both are served at once."""
     access = planned(Users.age >= 1, Users.age < 5)
     ranges = ((order_int(1), order_int(5)),)
-    assert Access(ByOrdered(MAPPED.indexes["ordered"], ranges), None) == access
+    spans = (Span(order_int(1), order_int(5)),)
+    assert Access(ByOrdered(MAPPED.indexes["ordered"], ranges, spans=spans), None) == access
 
 
 def test_a_condition_and_another_is_served_by_one_side():

@@ -7,7 +7,7 @@ from typing import Protocol, cast
 
 from redmapper.mapping.columns import Record
 from redmapper.mapping.mapped import MappedClass
-from redmapper.strategies.lua.entries import Places, SetEntries
+from redmapper.strategies.lua.entries import Places, ScoredEntries, SetEntries
 from redmapper.strategies.lua.foreign import Types, foreign_types
 from redmapper.strategies.lua.layout import cut, cut_check, joined
 from redmapper.wire import Argument, Command, Reply
@@ -128,14 +128,15 @@ def _secret_values(write: EntityWrite, record: Record, places: Places) -> Iterat
             yield from unique.values(record)
     tail = here.tail(write.key)
     if mapped.hides_key:
-        yield from [each.member(record, tail) for each in here.all.sorted]
+        yield from [each.entry(record, tail).member for each in here.all.sorted]
     for index, entries in here.indexes:
         if index.stored.isdisjoint(mapped.hidden):
             continue
         if isinstance(entries, SetEntries):
             yield from [entries.head + value for value in entries.values(record)]
         else:
-            yield entries.member(record, tail)
+            entry = entries.entry(record, tail)
+            yield from entry if isinstance(entries, ScoredEntries) else entry[:1]
 
 
 # --- the answer ------------------------------------------------------------------------------

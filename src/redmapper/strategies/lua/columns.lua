@@ -10,7 +10,8 @@ local seen, read, spent = 0, 0, 0
 local first, others, mixed = nil, {}, false
 
 local function column()
-  return { kind = kind_of(term()), place = term(), shadow = term() }
+  local kind, place, shadow, scores = kind_of(term()), term(), term(), term()
+  return { kind = kind, place = place, shadow = shadow, scores = KEYS[scores] }
 end
 
 -- A piece with all that follow it, the next of which has this number.
@@ -64,6 +65,47 @@ local function values_of(of, rows)
     of.texts[rows[j]] = normed[rows[j]] or plain[rows[j]]
   end
   return of.texts
+end
+
+-- The scores that a sorted set has for some candidates, false for None, and for what is no plain number.
+local function scores_of(of, rows)
+  local tails, count = tails_of(keys, rows), #rows
+  spent = spent + count
+  if SLICE - count >= 0 then return count > 0 and call('ZMSCORE', of.scores, unpack(tails)) or {} end
+  local scores = {}
+  for from = 1, count, SLICE do
+    local some = call('ZMSCORE', of.scores, unpack(tails, from, math.min(from + SLICE - 1, count)))
+    for j = 1, #some do
+      scores[from + j - 1] = some[j]
+    end
+  end
+  return scores
+end
+
+-- Of candidates from a certain one on, what the records hold of those that have no score.
+local function without_score(of, rows, scores, from)
+  local unsure = {}
+  for j = from, #rows do
+    if not scores[j] then unsure[#unsure + 1] = rows[j] end
+  end
+  return values_of(of, unsure)
+end
+
+-- The values of a column for tests, which need no look at a record where a number is a score. That is
+-- spelled as the server likes, an integer as a record has it.
+local function compared(of, rows)
+  if not of.scores then return values_of(of, rows) end
+  local texts, scores, stored, spells = {}, scores_of(of, rows), nil, of.kind.number
+  for j = 1, #rows do
+    local i, text = rows[j], scores[j]
+    if text then
+      texts[i] = spells and search(text, 'e', 1, true) and string.format('%.0f', text) or text
+    else
+      stored = stored or without_score(of, rows, scores, j)
+      texts[i] = stored[i]
+    end
+  end
+  return texts
 end
 
 -- An entry may outlive its record: where all that was read is absent, the record may be, too.

@@ -19,7 +19,8 @@
 --                  hash of owners, values that get one, which of them have one now, values that lose it
 --       sets       n, key, s, s entities, (n - s) x (a, r, a entities, r entities): of so many sets
 --                  from there on the first s get one member; others get some and lose some
---       sorted     n x (key, a, r; a members, r members): of a sorted set, those that come and go
+--       sorted     n x (key, s, a, r; s scores, a members, r members): of a sorted set, those that
+--                  come, with a score each or, where there are none, with 0, and those that go
 --       records    n x (m, r, key, m x v; m names, m x v values): r records of one shape from there
 --                  on, field by field: a value for each record, or one for all; without names they go
 --       commands   n x (key, m; command, m arguments)
@@ -210,7 +211,7 @@ end
 local function check_sorted()
   for _ = 1, int() do
     call('ZCARD', KEYS[int()])
-    at = at + int() + int()
+    at = at + int() + int() + int()
   end
 end
 
@@ -222,17 +223,18 @@ local function in_runs(command, key, n)
   end
 end
 
--- Of each of the next words a member with a score of 0.
-local function add_scored(key, n)
+-- So many scores, and then n members, each with the score in its place, or 0.
+local function add_scored(key, scores, n)
+  local members = at + scores
   for from = 0, n - 1, RUN / 2 do
     local words, most = {}, math.min(RUN / 2, n - from)
     for i = 1, most do
-      words[2 * i - 1] = '0'
-      words[2 * i] = ARGV[at + i]
+      words[2 * i - 1] = scores > 0 and ARGV[at + from + i] or '0'
+      words[2 * i] = ARGV[members + from + i]
     end
-    at = at + most
     call('ZADD', key, unpack(words, 1, 2 * most))
   end
+  at = members + n
 end
 
 -- The members of a set are the next n entities.
@@ -281,8 +283,8 @@ end
 
 local function write_sorted()
   for _ = 1, int() do
-    local key, added, removed = KEYS[int()], int(), int()
-    add_scored(key, added)
+    local key, scores, added, removed = KEYS[int()], int(), int(), int()
+    add_scored(key, scores, added)
     in_runs('ZREM', key, removed)
   end
 end

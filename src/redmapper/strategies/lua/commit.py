@@ -18,7 +18,7 @@ import operator
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import compress, repeat
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import attrs
 
@@ -373,20 +373,42 @@ def _say_sorted(compiled: Compiled) -> None:
     integers.append(sum([len(group.affected.sorted) for group in compiled.groups]))
     for group in compiled.groups:
         for at, entries in enumerate(group.affected.sorted):
-            come, go = _moves_of(group, at)
-            integers += (compiled.at(entries.key, "zset"), len(come), len(go))
+            come, scores, go = _moves_of(group, at)
+            integers += (compiled.at(entries.key, "zset"), len(scores), len(come), len(go))
+            words += scores
             words += come
             words += go
 
 
-def _moves_of(group: Group, at: int) -> tuple[Sequence[bytes], Sequence[bytes]]:
-    """The members of one sorted set that come, and those that go."""
-    come = group.come.members[at] if group.come else []
-    go = group.go.members[at] if group.go else []
-    if not (come and go) or all(map(operator.ne, come, go)):
-        return come, go  # as where the index is over what has changed
-    differ = list(map(operator.ne, come, go))
-    return list(compress(come, differ)), list(compress(go, differ))
+class Moves(NamedTuple):
+    """The members of one sorted set that come, their scores (none: 0), and those that go."""
+
+    come: Sequence[bytes]
+    scores: Sequence[bytes]
+    go: Sequence[bytes]
+
+
+def _moves_of(group: Group, at: int) -> Moves:
+    """What moves in one sorted set."""
+    come, scores = _entries_of(group.come, at)
+    go, before = _entries_of(group.go, at)
+    if not (come and go):
+        return Moves(come, scores, go)
+    differ = list(map(operator.ne, come, go)) if come is not go else []
+    leave = go if differ and all(differ) else list(compress(go, differ))
+    if not scores:
+        return Moves(come if leave is go else list(compress(come, differ)), (), leave)
+    moved = list(map(operator.ne, scores, before))
+    if differ:
+        moved = list(map(operator.or_, moved, differ))
+    if all(moved):  # as where the index is over what has changed
+        return Moves(come, scores, leave)
+    return Moves(list(compress(come, moved)), list(compress(scores, moved)), leave)
+
+
+def _entries_of(entries: EntryColumns | None, at: int) -> tuple[Sequence[bytes], Sequence[bytes]]:
+    """The members of one sorted set, and their scores."""
+    return (entries.members[at], entries.scores[at] or ()) if entries else ((), ())
 
 
 # --- writes ----------------------------------------------------------------------------------

@@ -7,8 +7,9 @@
 -- ARGV  1 number, 2 unit id, 3 minutes a lane lives, 4 mapper, 5 its fingerprint, 6 the key, 7 the
 --       version that the record must have ("": it must be absent), 8 a number that the sequence must
 --       reach ("": none), 9 the bytes u, a, r, z and g; then words, "" standing for none:
---       u x (value that gets this owner, value that loses it), z x (member that comes, member that
---       goes), g names of fields that go, and pairs of name and value; without pairs the record goes
+--       u x (value that gets this owner, value that loses it), z x (member that comes, its score,
+--       member that goes), g names of fields that go, and pairs of name and value; without pairs the
+--       record goes
 -- Returns  what `commit.lua` does
 
 local call, unpack = redis.call, unpack
@@ -33,7 +34,7 @@ local owners, added, removed, sorted, gone = string.byte(ARGV[9], 1, 5)
 local sets = 4 + owners
 local zsets = sets + added + removed
 local members = 9 + 2 * owners
-local fields = members + 2 * sorted
+local fields = members + 3 * sorted
 
 local fingerprint = call('HGET', KEYS[2], ARGV[4])
 if fingerprint ~= ARGV[5] then
@@ -93,9 +94,10 @@ for i = sets + added + 1, zsets do
   call('SREM', KEYS[i], key)
 end
 for i = 1, sorted do
-  local comes, goes = ARGV[members + 2 * i - 1], ARGV[members + 2 * i]
+  local at = members + 3 * i
+  local comes, goes = ARGV[at - 2], ARGV[at]
   if goes ~= '' then call('ZREM', KEYS[zsets + i], goes) end
-  if comes ~= '' then call('ZADD', KEYS[zsets + i], '0', comes) end
+  if comes ~= '' then call('ZADD', KEYS[zsets + i], ARGV[at - 1], comes) end
 end
 if raises then call('SET', KEYS[zsets + sorted + 1], ARGV[8]) end
 call('SET', KEYS[1], ARGV[1] .. ' ' .. ARGV[2], 'EX', 60 * tonumber(ARGV[3]))

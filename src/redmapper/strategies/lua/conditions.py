@@ -72,16 +72,26 @@ class Late(Exception):
     """A condition that the script can not judge."""
 
 
+FREE, SCORED, READ = 0, 2, 3
+"""What a test costs for a candidate, in units of half a microsecond."""
+
+
 @attrs.frozen
 class Test:
-    """A condition in the words of the script.
+    """A condition in the words of the script, and its price.
 
-    `reads`: it looks at the record. `sets`: its keys are the members of this one set.
+    It is free to ask for many candidates at once whether a set has their keys, cheap to ask for
+    their scores, and dear to read their records. `sets`: its keys are the members of this one set.
     """
 
     words: Words
-    reads: bool
+    price: int
     sets: tuple[int, ...] = ()
+
+    @property
+    def reads(self) -> bool:
+        """Whether it looks at records."""
+        return self.price == READ
 
 
 def _column(wording: Wording, predicate: Any) -> Column:  # noqa: ANN401 - a condition
@@ -162,7 +172,7 @@ def _time_limits(name: str, *, aware: bool) -> tuple[bytes, bytes]:
 def _between(wording: Wording, predicate: Between, column: Column) -> Test:
     low, high = _raw(column, predicate.low), _raw(column, predicate.high)
     if _limits(column, predicate.low) != _limits(column, predicate.high):
-        return Test(["or", 0], reads=False)  # from a naive time to an aware one there is nothing
+        return Test(["or", 0], FREE)  # from a naive time to an aware one there is nothing
     first, last = (
         wording.spelled(b"[" + raw, predicate, _raw_again(end, b"["))
         for end, raw in enumerate((low, high))
@@ -175,11 +185,11 @@ def _in(wording: Wording, predicate: In, column: Column) -> Test:
     test = _values(wording, column, raws)
     if len(raws) == len(predicate.values):
         return test
-    return Test(["or", 2, *_is_none(wording, predicate, column).words, *test.words], reads=True)
+    return Test(["or", 2, *_is_none(wording, predicate, column).words, *test.words], READ)
 
 
 def _is_none(wording: Wording, _: Predicate, column: Column) -> Test:
-    return Test(["none", wording.column(column)], reads=True)
+    return Test(["none", wording.column(column)], READ)
 
 
 def _starts_with(wording: Wording, predicate: StartsWith, column: Column) -> Test:
@@ -192,7 +202,8 @@ def _starts_with(wording: Wording, predicate: StartsWith, column: Column) -> Tes
 def _values(wording: Wording, column: Column, raws: list[bytes]) -> Test:
     if _scalar(column).name in _SEVERAL_SPELLINGS:
         return _span(wording, column, [(closed, closed) for closed in map(_closed, raws)])
-    return Test(["one", wording.column(column), len(raws), *raws], reads=True)
+    number, price = wording.compared(column)
+    return Test(["one", number, len(raws), *raws], price)
 
 
 def _closed(raw: bytes) -> bytes:
@@ -203,7 +214,8 @@ def _closed(raw: bytes) -> bytes:
 
 def _span(wording: Wording, column: Column, bounds: list[tuple[bytes, bytes]]) -> Test:
     flat = (bound for pair in bounds for bound in pair)
-    return Test(["span", wording.column(column), len(bounds), *flat], reads=True)
+    number, price = wording.compared(column)
+    return Test(["span", number, len(bounds), *flat], price)
 
 
 _BOUNDS: dict[type[Predicate], Callable[[Wording, Any, Column], Test]] = {
@@ -222,7 +234,7 @@ def _like(wording: Wording, predicate: Any) -> Test:  # noqa: ANN401 - a conditi
         raise Late
     spelled = pattern.spelled(_escaped, _CHARACTER, "^", "$")
     patterns = [each.encode("latin-1") for each in spelled]
-    return Test(["like", wording.column(column), len(patterns), *patterns], reads=True)
+    return Test(["like", wording.column(column), len(patterns), *patterns], READ)
 
 
 _CHARACTER = "[%z\x01-\x7f\xc2-\xf4][\x80-\xbf]*"
@@ -246,12 +258,12 @@ def _collection(wording: Wording, predicate: Any) -> Test:  # noqa: ANN401 - a H
     words: Words = ["and", len(elements)]
     for element in elements:
         words += wording.probe(index, [element]).words
-    return Test(words, reads=False)
+    return Test(words, FREE)
 
 
 def _negated(wording: Wording, predicate: Not) -> Test:
     test = wording.test(predicate.part)
-    return Test(["not", *test.words], test.reads)
+    return Test(["not", *test.words], test.price)
 
 
 TESTS: dict[type[Predicate], Callable[[Wording, Any], Test]] = {

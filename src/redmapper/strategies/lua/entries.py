@@ -13,16 +13,17 @@ from typing import Any, TypeAlias, cast
 
 import attrs
 
-from redmapper.mapping.columns import Record
-from redmapper.mapping.entries import EntryValues, key_tail, key_tails
+from redmapper.mapping.columns import Column, Record
+from redmapper.mapping.entries import EntryValues, key_tail, key_tails, raw_of
 from redmapper.mapping.indexes import Index, Lookup, Ordered, Unique
 from redmapper.mapping.inline import Terms
 from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
 from redmapper.mapping.ordering import descending
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.layout import cuttable
-from redmapper.strategies.lua.moves import Held, Owned, Words, generate_words
+from redmapper.strategies.lua.moves import NO_SCORE, Held, Owned, SortedSet, Words, generate_words
 from redmapper.strategies.lua.receipts import LANE_MINUTES
+from redmapper.strategies.lua.scores import Entry, Scores, scores_of
 from redmapper.strategies.lua.scripts import COMMIT_ONE
 from redmapper.strategies.lua.standings import Standings, generate_standings
 
@@ -31,16 +32,30 @@ from redmapper.strategies.lua.standings import Standings, generate_standings
 class SortedEntries:
     """An `Ordered`, or the listing of all keys: a member of one sorted set for each entity.
 
-    A member is the encoded value, none in the listing, and the key as its tail: see `key_tail`.
+    A member is the encoded value, none in the listing, and the key as its tail: see `key_tail`. All
+    have the same score.
     """
 
     key: bytes
     value: Callable[[Record], bytes]
     descends: bool
 
-    def member(self, record: Record, tail: bytes) -> bytes:
+    def entry(self, record: Record, tail: bytes) -> Entry:
         """The one of one entity."""
-        return self.value(record) + (descending(tail) if self.descends else tail)
+        return Entry(self.value(record) + (descending(tail) if self.descends else tail), NO_SCORE)
+
+
+@attrs.frozen
+class ScoredEntries:
+    """An `Ordered` over one field of numbers, which are scores: the same, by `scores`."""
+
+    key: bytes
+    column: Column
+    scores: Scores
+
+    def entry(self, record: Record, tail: bytes) -> Entry:
+        """The one of one entity."""
+        return self.scores.entry(raw_of(self.column, record), tail)
 
 
 @attrs.frozen
@@ -52,7 +67,7 @@ class SetEntries:
     one: Callable[[Record], bytes] | None
 
 
-Entries: TypeAlias = "SortedEntries | SetEntries"
+Entries: TypeAlias = "SortedEntries | ScoredEntries | SetEntries"
 
 
 @attrs.frozen(slots=False)
@@ -63,7 +78,7 @@ class Affected:
     one, which `changes` these fields or comes or goes; `standings` where many entities stand.
     """
 
-    sorted: tuple[SortedEntries, ...]
+    sorted: tuple[SortedEntries | ScoredEntries, ...]
     sets: tuple[SetEntries, ...]
     long: tuple[bytes, ...]
     held: Held
@@ -94,12 +109,12 @@ def _affected(
     *,
     changes: bool,
 ) -> Affected:
-    zsets = [(terms, each) for terms, each in indexes if isinstance(each, SortedEntries)]
+    zsets = [(terms, each) for terms, each in indexes if not isinstance(each, SetEntries)]
     sets = [(terms, each) for terms, each in indexes if isinstance(each, SetEntries)]
     held = Held(
         sets=[(each.head, terms) for terms, each in sets if each.one],
         several=[(each.head, each.values) for _, each in sets if not each.one],
-        sorted=[(each.key, terms) for terms, each in zsets],
+        sorted=[SortedSet(each.key, terms, getattr(each, "scores", None)) for terms, each in zsets],
         owned=[
             Owned(key, unique.terms, isinstance(unique.index, Unique) and unique.index.nulls)
             for unique, key in uniques
@@ -223,7 +238,10 @@ def _lookup(keyspace: Keyspace, mapped: MappedClass, index: MappedIndex) -> Entr
 
 def _ordered(keyspace: Keyspace, mapped: MappedClass, index: MappedIndex) -> Entries:
     value = cast("Callable[[Record], bytes]", index.one)  # every entity has one
-    return SortedEntries(keyspace.index(mapped, index), value, tail_descends(index))
+    key, scores = keyspace.index(mapped, index), scores_of(index, mapped.key.scalar)
+    if scores is not None:
+        return ScoredEntries(key, index.columns[0], scores)
+    return SortedEntries(key, value, tail_descends(index))
 
 
 KINDS: dict[type[Index], Kind] = {Lookup: _lookup, Ordered: _ordered}

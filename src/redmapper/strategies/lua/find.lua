@@ -5,22 +5,27 @@
 -- ARGV  1 mapper, 2 its fingerprint, 3 what the keys of its records begin with,
 --       4 form of its keys: "int", "text" or "fixed"
 --       5 wanted: "rows", "fields" of them, "keys" before anything is read, "count", the "plan", or
---         the "size" of sources: then there follow only these, each as key, low, high, or as the key
---         of a set and "", ""
+--         the "size" of sources: then there follow only these, each as a command, key, low, high:
+--         "ZLEXCOUNT", "ZCOUNT" between two cuts, or "SCARD" with "", ""
 --       6 rows that are wanted at all, 7 rows to cut the answer to, 8 rows of a step of a walk
 --         (-1: all), 9 entries that may be gathered in one step, 10 work of a step of a walk
 --       11 all of the following that is a number or a word in "", as one array of MessagePack: what
 --         queries of one shape have in common; and 12, ... all else, in the same order:
 --       stored names; columns: kind, place of the name, place of that of the normed value (0: none,
---         both 0: the key); tests: 1 if it reads the record, test; order: column, 1 if descending;
---         1 if the key descends; 0, or 1 and the key of the row to begin behind, and its values by
---         the order, each 0 or 1 and the value; keys to leave out; names of fields wanted; the numbers of
---       those of them that may go on in further fields;
---       ways: 1 if it is a walk in order, 1 if no row comes twice, 1 if a record must be read for
---         the tests that are left, numbers of the tests it makes needless, a path to its entries:
+--         both 0: the key), key of the sorted set whose scores are its numbers (0: none);
+--       tests: 1 if it reads the record, test;
+--       order: column, 1 if descending; 1 if the key descends; 0, or 1 and the key of the row to begin
+--         behind, and its values by the order, each 0 or 1 and the value;
+--       keys to leave out; names of fields wanted; the numbers of those of them that may go on in
+--         further fields;
+--       ways: 1 if it is a walk in order, 1 if no row comes twice, the price of a candidate with the
+--         tests that are left, numbers of the tests it makes needless, a path to its entries:
 --         "any" of paths, "least" of paths, or a source:
 --           "sorted", number, key, low, high, 1 if backward, 1 if the tail descends, widths of
 --             fields (in bytes; 0 for a value that ends in 00 01, -1 in FF FE)
+--           "scored", number, key, low, high, 1 if backward, the width of numbers that are not plain:
+--             a sorted set by score, between two cuts: "-" before all, "30" before that score, "(30"
+--             behind it, "+" behind all; "=30 member" before a member, ">30 member" behind it
 --           "set", number, cursor, keys: what is in all of these sets
 --           "owners", number, key, values of a unique hash;  "keys", number, the keys themselves
 --       tests: "and", "or" of tests; "not" of one; "probe" of sets, any of which has the key;
@@ -50,9 +55,17 @@ if stored and stored ~= fingerprint and listed() > 0 then return { 'schema' } en
 -- What indexes count by themselves needs nothing of what follows.
 if wanted == 'size' then
   local total = 0
-  for i = 11, #ARGV, 3 do
-    local from, low, high = KEYS[ARGV[i] + 0], ARGV[i + 1], ARGV[i + 2]
-    total = total + (low == '' and call('SCARD', from) or call('ZLEXCOUNT', from, low, high))
+  for i = 11, #ARGV, 4 do
+    local command, from, low, high = ARGV[i], KEYS[ARGV[i + 1] + 0], ARGV[i + 2], ARGV[i + 3]
+    if command == 'SCARD' then
+      total = total + call('SCARD', from)
+    elseif command == 'ZLEXCOUNT' then
+      total = total + call('ZLEXCOUNT', from, low, high)
+    else
+      local open = byte(high) ~= 40 and high ~= '+'
+      high = open and '(' .. high or high == '+' and '+inf' or sub(high, 2)
+      total = total + call('ZCOUNT', from, low == '-' and '-inf' or low, high)
+    end
   end
   return { 'count', 1, 0, 0, 0, '', {}, total, {} }
 end
@@ -92,6 +105,8 @@ return (function()
 -- include compare.lua
 
 local names = each(take)
+
+-- include tails.lua
 
 -- include columns.lua
 
@@ -226,7 +241,7 @@ local function walked()
       end
       if #found > 0 and (#rows - room >= 0 or (spent - budget > 0 and seen - most >= 0)) then
         if found[last + 1] or more or picked[i + 1] then
-          source, cursor = one.id, members[last]
+          source, cursor = one.id, cursor_at(one, members[last])
         end
         return
       end
@@ -250,7 +265,7 @@ local function gathered()
       rows = fresh
     end
     if more or (0 >= room and picked[i + 1] and wanted == 'keys') then
-      source, cursor = more and one.id or picked[i + 1].id, more or ''
+      source, cursor = more and one.id or picked[i + 1].id, more and cursor_at(one, more) or ''
       break
     end
   end

@@ -288,11 +288,17 @@ def _move_sorted(words: Words, cursor: bytes) -> None:
     words[4 if words[5] else 3] = b"(" + cursor
 
 
+def _move_scored(words: Words, cursor: bytes) -> None:
+    """The same by score."""
+    at, mark = (4, b"=") if words[5] else (3, b">")
+    words[at] = mark + cursor
+
+
 def _move_set(words: Words, cursor: bytes) -> None:
     words[2] = cursor
 
 
-_MOVE = {"sorted": _move_sorted, "set": _move_set}
+_MOVE = {"sorted": _move_sorted, "scored": _move_scored, "set": _move_set}
 
 
 def sort_rows(rows: list[Row], order: Order, mapped: MappedClass) -> None:

@@ -43,10 +43,35 @@ local function within()
   end
 
   local single = #spans == 1
-  local low, high = single and spans[1].low.near or HUGE, single and spans[1].high.near or -HUGE
+  local low, high = single and spans[1].low or {}, single and spans[1].high or {}
+  local from, to = low.near or HUGE, high.near or -HUGE
+
+  -- Numbers that are scores are exactly what they seem.
+  local function within_scores(rows)
+    local scores, stored, left, count = scores_of(of, rows), nil, {}, 0
+    local least, most = low.closed, high.closed
+    for j = 1, #rows do
+      local number, passes = tonumber(scores[j]), nil
+      if number then
+        local above, below = number - from, to - number
+        passes = (above > 0 or (least and above == 0)) and (below > 0 or (most and below == 0))
+      else
+        stored = stored or without_score(of, rows, scores, j)
+        local text = stored[rows[j]]
+        passes = text and inside(text, kind.near(text))
+      end
+      if passes then
+        count = count + 1
+        left[count] = rows[j]
+      end
+    end
+    return left
+  end
+
+  if single and of.scores then return within_scores end
   return function(rows)
-    local texts, near_of, number_of = values_of(of, rows), kind.near, kind.number
-    local left, count, from, to = {}, 0, low, high
+    local texts, near_of, number_of = compared(of, rows), kind.near, kind.number
+    local left, count = {}, 0
     for j = 1, #rows do
       local i = rows[j]
       local text = texts[i]
@@ -73,7 +98,7 @@ local function among()
     values[take()] = true
   end
   return function(rows)
-    local texts, left, count = values_of(of, rows), {}, 0
+    local texts, left, count = compared(of, rows), {}, 0
     for j = 1, #rows do
       if values[texts[rows[j]]] then
         count = count + 1
@@ -197,6 +222,7 @@ end
 local function condition()
   local reads, word, of = flag(), terms[term_at + 1], terms[term_at + 2]
   local proves = (word == 'span' or word == 'one' or word == 'like') and columns[of].place > 0
+    and not columns[of].scores
   return { reads = reads, passed = test(), proves = proves }
 end
 

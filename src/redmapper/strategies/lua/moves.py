@@ -24,8 +24,10 @@ from redmapper.mapping.inline import (
     lines_of,
     member_of,
     names_of,
+    raw_of_one,
     value_of,
 )
+from redmapper.strategies.lua.scores import Scores
 
 Words: TypeAlias = Callable[..., tuple[bytes, ...]]
 """`words(lane, key, version, base, record, fields, gone, number)`, those of a call, all as bytes.
@@ -45,6 +47,19 @@ class Owned(NamedTuple):
     nulls: bool
 
 
+class SortedSet(NamedTuple):
+    """An `Ordered`, or the listing: its key, its terms, and whether its one number is a score."""
+
+    key: bytes
+    terms: Terms
+    scores: Scores | None = None
+
+    @property
+    def number(self) -> Column:
+        """The column of a number that is a score."""
+        return self.terms[0][0]
+
+
 class Held(NamedTuple):
     """The indexes that a write touches.
 
@@ -54,19 +69,23 @@ class Held(NamedTuple):
 
     sets: Sequence[tuple[bytes, Terms]]
     several: Sequence[tuple[bytes, EntryValues]]
-    sorted: Sequence[tuple[bytes, Terms]]
+    sorted: Sequence[SortedSet]
     owned: Sequence[Owned] = ()
 
     @property
     def columns(self) -> list[Column]:
-        """The columns that they are over, but for those of the collections and the owned."""
-        return _columns(terms for _, terms in (*self.sets, *self.sorted))
+        """The columns that have encoded values, but for those of the collections and the owned."""
+        members = [each.terms for each in self.sorted if not each.scores]
+        return _columns([*[terms for _, terms in self.sets], *members])
 
     @property
     def names(self) -> dict[str, Any]:
         """What lines about them call."""
         several = {f"several_{at}": values for at, (_, values) in enumerate(self.several)}
-        return names_of(self.columns) | several
+        scores = {at: each.scores for at, each in enumerate(self.sorted) if each.scores}
+        entries = {f"entry_{at}": each.entry for at, each in scores.items()}
+        columns = {f"entries_{at}": each.entries for at, each in scores.items()}
+        return names_of(self.columns) | several | entries | columns
 
 
 def _columns(indexes: Iterable[Terms]) -> list[Column]:
@@ -88,15 +107,15 @@ def generate_words(held: Held, named: Mapping[str, Any], *, changes: bool) -> Wo
 
 def _every_column(held: Held) -> list[Column]:
     """Those of the owned, too."""
-    indexes = (*held.sets, *held.sorted)
-    return _columns([*[each.terms for each in held.owned], *[terms for _, terms in indexes]])
+    owned = _columns([each.terms for each in held.owned])
+    return list(dict.fromkeys([*owned, *held.columns]))
 
 
 def _lines(held: Held, *, changes: bool) -> Iterator[str]:
     yield "def words(lane, key, version, base, record, fields, gone, number):"
     if held.sorted:
         yield "    tail = tail_of(key)"
-    yield from indented(liat_of(terms for _, terms in held.sorted))
+    yield from indented(liat_of(each.terms for each in held.sorted if not each.scores))
     if changes:
         yield from indented(_change(held))
     else:
@@ -106,14 +125,18 @@ def _lines(held: Held, *, changes: bool) -> Iterator[str]:
 
 
 class _Way(NamedTuple):
-    """What comes or goes: where in its pair of words, and how the sets are counted."""
+    """What comes or goes: where it stands among its words, and how the sets are counted."""
 
     pair: str
+    entry: str
     sets: str
 
 
-_COMES = _Way("{}, b''", "{}, 0")
-_GOES = _Way("b'', {}", "0, {}")
+_COMES = _Way("{}, b''", "{member}, {score}, b''", "{}, 0")
+_GOES = _Way("b'', {}", "b'', b'', {member}", "0, {}")
+
+NO_SCORE = b"0"
+"""The score of members that say all by themselves."""
 
 _FIRST = "lane.key, SCHEMA, LISTING, RECORDS + key"
 
@@ -130,6 +153,7 @@ def _call(counts: str, words: Iterable[str]) -> Iterator[str]:
 def _move(held: Held, record: str, way: _Way) -> Iterator[str]:
     """What comes or goes in all indexes."""
     yield from lines_of(_every_column(held), record, "value")
+    yield from _numbers(held, record, "value")
     keys, words, owners, sets = [_FIRST], [], ["0"], [str(len(held.sets))]
     for at, each in enumerate(held.owned):
         pair = way.pair.format(value_of(each.terms, "value"))
@@ -142,8 +166,8 @@ def _move(held: Held, record: str, way: _Way) -> Iterator[str]:
         yield f"all_{at} = [{head!r} + value for value in several_{at}({record})]"
         keys.append(f"*all_{at}")
         sets.append(f"len(all_{at})")
-    keys += [repr(key) for key, _ in held.sorted]
-    words += [way.pair.format(member_of(terms, "value")) for _, terms in held.sorted]
+    keys += [repr(each.key) for each in held.sorted]
+    words += [way.entry.format(**entry) for entry in _entries(held, "value")]
     yield f"keys = [{', '.join(keys)}]"
     counts = f"{' + '.join(owners)}, {way.sets.format(' + '.join(sets))}, {len(held.sorted)}, 0"
     yield from _call(counts, words)
@@ -159,27 +183,54 @@ def _has_value(owned: Owned, record: str) -> str:
 def _change(held: Held) -> Iterator[str]:
     """What moves from one record to the other."""
     columns = _every_column(held)
-    yield from lines_of(columns, "base", "old")
-    yield from lines_of(columns, "record", "new")
+    for record, told in (("base", "old"), ("record", "new")):
+        yield from lines_of(columns, record, told)
+        yield from _numbers(held, record, told)
     yield f"keys, words, added, removed, moved = [{_FIRST}], [], [], [], 0"
     for each in held.owned:
         yield f"comes = {value_of(each.terms, 'new')} if {_has_value(each, 'record')} else b''"
         yield f"goes = {value_of(each.terms, 'old')} if {_has_value(each, 'base')} else b''"
-        yield from _moved(each.key)
+        yield "if comes != goes:"
+        yield f"    keys.append({each.key!r})"
+        yield "    words += (comes, goes)"
     yield "owners = len(keys) - 4"
     yield from _changed_sets(held)
-    for key, terms in held.sorted:
-        yield f"comes, goes = {member_of(terms, 'new')}, {member_of(terms, 'old')}"
-        yield from _moved(key)
-        yield "    moved += 1"
+    yield from _moved_entries(held)
     yield from _call("owners, len(added), len(removed), moved, len(gone)", ("*words", "*gone"))
 
 
-def _moved(key: bytes) -> Iterator[str]:
-    """Where what comes differs from what goes."""
-    yield "if comes != goes:"
-    yield f"    keys.append({key!r})"
-    yield "    words += (comes, goes)"
+def _moved_entries(held: Held) -> Iterator[str]:
+    """The sorted sets in which something moves; one whose score alone does need not go before."""
+    news, olds = _entries(held, "new"), _entries(held, "old")
+    for each, new, old in zip(held.sorted, news, olds, strict=True):
+        yield f"comes, goes = {new['member']}, {old['member']}"
+        other = f" or {new['score']} != {old['score']}" if each.scores else ""
+        yield f"if comes != goes{other}:"
+        yield f"    keys.append({each.key!r})"
+        yield f"    words += (comes, {new['score']}, goes if comes != goes else b'')"
+        yield "    moved += 1"
+
+
+def _numbers(held: Held, record: str, told: str) -> Iterator[str]:
+    """The lines that make the entries whose numbers are scores."""
+    for at, each in enumerate(held.sorted):
+        if not each.scores:
+            continue
+        entry, plain = f"entry_{at}(raw, tail)", each.scores.inline
+        if plain is not None:
+            entry = f"(tail, raw) if raw is not None and {plain} else {entry}"
+        yield f"get = {record}.get"
+        yield f"raw = {raw_of_one(each.number)}"
+        yield f"{told}_member_{at}, {told}_score_{at} = {entry}"
+
+
+def _entries(held: Held, told: str) -> Iterator[dict[str, str]]:
+    """The expressions of the member and the score in each sorted set."""
+    for at, each in enumerate(held.sorted):
+        if each.scores:
+            yield {"member": f"{told}_member_{at}", "score": f"{told}_score_{at}"}
+        else:
+            yield {"member": member_of(each.terms, told), "score": repr(NO_SCORE)}
 
 
 def _changed_sets(held: Held) -> Iterator[str]:

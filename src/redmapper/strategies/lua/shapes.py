@@ -27,6 +27,7 @@ from redmapper.mapping.predicates import And, Between, Compare, Predicate
 from redmapper.mapping.scalars import order_stored_int
 from redmapper.query.selection import Order, Selection, column_of
 from redmapper.query.spans import Span, spans_of
+from redmapper.strategies.lua.scores import between_members
 from redmapper.wire import Argument
 
 MOST_SHAPES = 1_000
@@ -231,6 +232,8 @@ class Shape:
         said = self.said
         keys = _filled(said.keys, self.in_keys, literals)
         words = _filled(said.words, self.in_words, literals)
+        if said.sized and any(map(between_members, words)):
+            return None
         # Not by `_replace`, which takes twice as long.
         alike = said.walks, said.secret, said.order, said.names, said.sized
         return Said(keys, said.types, words, *alike)

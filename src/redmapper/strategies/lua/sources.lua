@@ -2,30 +2,20 @@
 
 -- What finds the key in a member of a sorted set: behind fields that have a width, or an end.
 local function key_reader(source)
+  local widths, descends, scored = source.widths, source.descends, source.kind == 'scored'
+
   local function complement(text)
     return (string.gsub(text, '.', function(c) return string.char(255 - byte(c)) end))
   end
 
-  local function nines(digits)
-    return (string.gsub(digits, '%d', function(d) return string.char(105 - byte(d)) end))
-  end
-
-  local function key_in(tail)
-    if source.descends then tail = complement(tail) end
-    if form == 'int' then
-      local digits = sub(tail, 2)
-      return byte(tail) >= 128 and digits or '-' .. nines(digits)
-    end
-    if form == 'fixed' then return tail end
-    local text = sub(tail, 1, -3)
-    if not search(text, '\255', 1, true) then return text end
-    return (string.gsub(text, '%z\255', '\0'))
-  end
-
-  local widths = source.widths
   return function(member)
-    local from = 1
-    for i = 1, #widths do
+    local from, fields = 1, #widths
+    if scored then -- mostly the tail alone; behind a byte for None, or for a number that is not plain
+      local head = byte(member)
+      if 253 > head then return key_in(member) end
+      from, fields = 2, head - 253
+    end
+    for i = 1, fields do
       local width = widths[i]
       if width > 0 then
         from = from + width
@@ -34,8 +24,34 @@ local function key_reader(source)
         from = last + 1
       end
     end
-    return key_in(sub(member, from))
+    local tail = sub(member, from)
+    return key_in(descends and complement(tail) or tail)
   end
+end
+
+-- How many members of a sorted set stand before a cut.
+local function members_before(set, cut)
+  if cut == '-' then return 0 end
+  if cut == '+' then return call('ZCARD', set) end
+  local head = byte(cut)
+  if head ~= 61 and head ~= 62 then
+    return call('ZCOUNT', set, '-inf', head == 40 and sub(cut, 2) or '(' .. cut)
+  end
+  local space, behind = search(cut, ' ', 2, true), head == 62
+  local score, member = sub(cut, 2, space - 1), sub(cut, space + 1)
+  local rank, its = call('ZRANK', set, member), call('ZSCORE', set, member)
+  if rank and tonumber(its) == tonumber(score) then return behind and rank + 1 or rank end
+  local low = call('ZCOUNT', set, '-inf', '(' .. score)
+  local high = low + call('ZCOUNT', set, score, score)
+  while high - low > 0 do
+    local middle = math.floor((low + high) / 2)
+    if by_bytes(call('ZRANGE', set, middle, middle)[1], member) >= 0 then
+      high = middle
+    else
+      low = middle + 1
+    end
+  end
+  return low
 end
 
 -- Of some keys, those that a set has.
@@ -51,22 +67,27 @@ local function members_of(set, some)
 end
 
 local function source_of(kind)
-  local said = { kind = kind, id = term() }
-  if kind == 'sorted' then
-    said.set, said.low, said.high, said.reverse = key(), take(), take(), flag()
-    said.descends, said.widths = flag(), each(term)
-  elseif kind == 'set' then
-    said.cursor, said.sets, said.least, said.smallest = take(), each(key), HUGE, 1
-  elseif kind == 'owners' then
-    said.hash, said.values = key(), each(take)
-  else
-    said.keys = each(take)
+  local id = term()
+  if kind == 'set' then
+    local from, sets = take(), each(key)
+    return { kind = kind, id = id, cursor = from, sets = sets, least = HUGE, smallest = 1 }
   end
-  return said
+  if kind == 'owners' then return { kind = kind, id = id, hash = key(), values = each(take) } end
+  if kind == 'keys' then return { kind = kind, id = id, keys = each(take) } end
+  local set, low, high, reverse = key(), take(), take(), flag()
+  local descends = kind == 'sorted' and flag()
+  return {
+    kind = kind, id = id, set = set, low = low, high = high, reverse = reverse,
+    descends = descends, widths = each(term),
+  }
 end
 
 local function entries_of(one)
   if one.kind == 'sorted' then return call('ZLEXCOUNT', one.set, one.low, one.high) end
+  if one.kind == 'scored' then
+    one.first, one.past = members_before(one.set, one.low), members_before(one.set, one.high)
+    return math.max(one.past - one.first, 0)
+  end
   if one.kind ~= 'set' then return #(one.values or one.keys) end
   local least = HUGE
   for i = 1, #one.sets do
@@ -94,6 +115,33 @@ local function some_of_range(one, count)
   return found, #members == count and last or nil, members
 end
 
+-- A member of a range as what the next step goes on from.
+local function cursor_at(one, member)
+  return one.kind == 'scored' and call('ZSCORE', one.set, member) .. ' ' .. member or member
+end
+
+-- By rank: `first` to before `past` are what is left.
+local function some_of_scores(one, count)
+  if not one.past then entries_of(one) end
+  local from, past = one.first, one.past
+  count = math.min(count, math.max(past - from, 0))
+  if one.reverse then from = past - count else past = from + count end
+  local ranked = count > 0 and call('ZRANGE', one.set, from, past - 1) or {}
+  if one.reverse then one.past = from else one.first = past end
+  one.key_of = one.key_of or key_reader(one)
+  local found, members, key_of = {}, ranked, one.key_of
+  if one.reverse then
+    members = {}
+    for i = 1, count do
+      members[i] = ranked[count + 1 - i]
+    end
+  end
+  for i = 1, count do
+    found[i] = key_of(members[i])
+  end
+  return found, one.past - one.first > 0 and members[count] or nil, members
+end
+
 local function some_of_sets(one, count)
   local sets, smallest, scanned = one.sets, string.match(one.cursor, '^(%d+):(%d+)$')
   if not smallest and count - one.least >= 0 then
@@ -111,6 +159,7 @@ end
 -- The next entries, a cursor if there are more, and, of a range, its members.
 local function some_of(one, count)
   if one.kind == 'sorted' then return some_of_range(one, count) end
+  if one.kind == 'scored' then return some_of_scores(one, count) end
   if one.kind == 'set' then return some_of_sets(one, count) end
   if one.keys then return one.keys end
   local owned, found = call('HMGET', one.hash, unpack(one.values)), {}

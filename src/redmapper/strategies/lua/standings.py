@@ -21,6 +21,7 @@ from redmapper.mapping.inline import (
     indented,
     lists_of,
     member_of,
+    raws_of,
     value_of,
 )
 from redmapper.strategies.lua.moves import Held
@@ -30,12 +31,13 @@ class EntryColumns(NamedTuple):
     """The entries of some records, a column for each index, in the order of `Held`.
 
     `sets` has the key of the one set of each entity, `several` those of all of its sets; `members`
-    those of sorted sets.
+    those of sorted sets, and `scores` their scores, None where they have none to speak of.
     """
 
     sets: list[list[bytes]]
     several: list[list[list[bytes]]]
     members: list[Sequence[bytes]]
+    scores: list[Sequence[bytes] | None]
 
 
 Records: TypeAlias = Callable[[], Iterable[Record]]
@@ -57,8 +59,12 @@ def generate_standings(held: Held) -> Standings:
 def _lines(held: Held) -> Iterator[str]:
     yield "def standings(column, records, tails):"
     yield from indented(lists_of(held.columns))
-    if any(descends(terms) for _, terms in held.sorted):
+    if any(descends(each.terms) for each in held.sorted if not each.scores):
         yield "    liats = [descending(tail) for tail in tails]"
+    for at, each in enumerate(held.sorted):
+        if each.scores:
+            yield from indented(raws_of(each.number))
+            yield f"    members_{at}, scores_{at} = entries_{at}(raws, tails)"
     yield "    return EntryColumns("
     for lists in _said(held):
         yield from indented(indented(["[", *indented(f"{each}," for each in lists), "],"]))
@@ -72,11 +78,13 @@ def _said(held: Held) -> Iterator[list[str]]:
         f"[[{head!r} + value for value in several_{at}(record)] for record in records()]"
         for at, (head, _) in enumerate(held.several)
     ]
-    yield [_members(terms) for _, terms in held.sorted]
+    sorted_sets = list(enumerate(held.sorted))
+    yield [f"members_{at}" if each.scores else _members(each.terms) for at, each in sorted_sets]
+    yield [f"scores_{at}" if each.scores else "None" for at, each in sorted_sets]
 
 
 def _members(terms: Terms) -> str:
-    """Those of one sorted set; those of the listing are the tails."""
+    """Those of one sorted set whose members say the value; those of the listing are the tails."""
     if not terms:
         return "tails"
     tails = {"liat": "liats"} if descends(terms) else {"tail": "tails"}

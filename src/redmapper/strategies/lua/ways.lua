@@ -39,11 +39,11 @@ end
 -- Ways: what each costs, in units of about half a microsecond.
 
 local function way()
-  local walks, distinct, reads = flag(), flag(), flag()
+  local walks, distinct, price = flag(), flag(), term()
   return {
     walks = walks,
     distinct = distinct,
-    reads = reads,
+    price = price,
     covers = each(term),
     path = path(),
     size = false,
@@ -84,7 +84,7 @@ local function cheapest(ways)
   local expected
 
   local function cost_of(of)
-    local one, count = of.reads and 6 or 3, of.size
+    local one, count = of.price, of.size
     if wanted == 'count' and #of.covers == #conditions and of.distinct then return 0 end
     if of.walks and wish >= 0 then
       expected = expected or expected_of()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
+from operator import attrgetter
 from typing import Any
 
 import attrs
@@ -23,13 +24,25 @@ from redmapper.query.planner import (
     range_of,
 )
 from redmapper.query.selection import Selection
-from redmapper.strategies.lua.conditions import TESTS, Late, Test, Words
+from redmapper.query.spans import Span
+from redmapper.strategies.lua.conditions import FREE, READ, SCORED, TESTS, Late, Test, Words
 from redmapper.strategies.lua.entries import tail_descends
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.layout import cuttable
 from redmapper.strategies.lua.packing import packed_terms
+from redmapper.strategies.lua.scores import (
+    Scores,
+    before,
+    behind,
+    between_members,
+    scored_by,
+    scores_of,
+)
 from redmapper.strategies.lua.shapes import Literal, Make, Said, Spelled
 from redmapper.wire import Argument
+
+BARE = 3
+"""What the script pays for a candidate that no test looks at, in units of half a microsecond."""
 
 RUN = 4_000
 """Values of one command at most: Lua's `unpack` fails at 8,000."""
@@ -87,7 +100,7 @@ class Wording:
                 judged.append((condition, self.test(condition)))
             except Late:
                 self.late.append(condition)
-        self.tests = sorted(judged, key=lambda each: each[1].reads)
+        self.tests = sorted(judged, key=lambda each: each[1].price)
 
     @property
     def mapped(self) -> MappedClass:
@@ -102,6 +115,18 @@ class Wording:
             self.keys[key] = kind
         return place
 
+    def compared(self, column: Column) -> tuple[int, int]:
+        """The number of a column that a test is about, and the price of the test.
+
+        It need not read records where the numbers are scores of a sorted set.
+        """
+        number, index = self.column(column), scored_by(column, self.mapped)
+        if index is None:
+            return number, READ
+        said = self._columns[column.name][1]
+        said[-1] = self.key(self.keyspace.index(self.mapped, index), "zset")
+        return number, SCORED
+
     def column(self, column: Column) -> int:
         """The number of a column."""
         known = self._columns.get(column.name)
@@ -112,7 +137,7 @@ class Wording:
             if column is not self.mapped.key.attribute.column:
                 place = self._name(column.stored)
                 shadow = self._name(column.shadow) if column.norm else 0
-            known = self._columns[column.name] = (len(self._columns) + 1, [kind, place, shadow])
+            known = self._columns[column.name] = (len(self._columns) + 1, [kind, place, shadow, 0])
         return known[0]
 
     def _name(self, name: bytes) -> int:
@@ -126,17 +151,17 @@ class Wording:
 
     def several(self, word: str, parts: Iterable[Predicate]) -> Test:
         """Tests that must hold together, or one of which must."""
-        tests = sorted(map(self.test, parts), key=lambda each: each.reads)
+        tests = sorted(map(self.test, parts), key=lambda each: each.price)
         words: Words = [word, len(tests)]
         for test in tests:
             words += test.words
-        return Test(words, any(test.reads for test in tests))
+        return Test(words, max([test.price for test in tests], default=FREE))
 
     def probe(self, index: MappedIndex, values: Sequence[bytes], *by: Predicate) -> Test:
         """Whether the key is in the set of one of these values; `by` says the only one."""
         self._note(index)
         sets = tuple(self.key(self._lookup(index, value, by), "set") for value in values)
-        return Test(["probe", len(sets), *sets], reads=False, sets=sets if len(sets) == 1 else ())
+        return Test(["probe", len(sets), *sets], FREE, sets if len(sets) == 1 else ())
 
     def lookup_of(self, column: Column) -> MappedIndex | None:
         """The `Lookup` over this column alone."""
@@ -169,7 +194,7 @@ class Wording:
             return lambda literals: head + literals[only].low
         return lambda literals: head + b"".join([literals[at].low for at in positions])
 
-    def _bounds(self, source: ByOrdered, by: Sequence[Predicate]) -> Iterator[tuple[bytes, bytes]]:
+    def _ranges(self, source: ByOrdered, by: Sequence[Predicate]) -> Iterator[tuple[bytes, bytes]]:
         """Both ends of each range, as ZRANGE BYLEX wants them, in the order of the walk."""
         fields = [term.descending for term in source.index.index.terms] if source.index else []
         positions = [self._positions.get(id(each), -1) for each in by]
@@ -181,6 +206,19 @@ class Wording:
         for low, high in reversed(source.ranges) if source.reverse else source.ranges:
             first, last = _ends(low, high)
             yield Spelled.by(first, makes[0]), Spelled.by(last, makes[1])
+
+    def _cuts(
+        self, source: ByOrdered, scores: Scores, by: Sequence[Predicate], *, reverse: bool
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Both cuts of each span, among scores, in the order of the walk."""
+        spans = sorted(source.spans, key=attrgetter("low"), reverse=reverse)
+        if source.behind is not None:
+            yield from _cuts_behind(*source.behind, spans, scores, reverse=reverse)
+            return
+        position = self._positions.get(id(by[0]), -1) if len(by) == 1 == len(spans) else -1
+        low, high = _cutters(position, scores) if position >= 0 else (None, None)
+        for span in spans:
+            yield Spelled.by(scores.cut(span.low), low), Spelled.by(scores.cut(span.high), high)
 
     def _note(self, index: MappedIndex) -> None:
         self.secret = self.secret or not index.stored.isdisjoint(self.mapped.hidden)
@@ -201,8 +239,8 @@ class Wording:
     def way_by(self, access: Access, covers: Sequence[int], path: Words, *, walks: bool) -> Words:
         """A way that makes these tests needless."""
         left = (test for at, (_, test) in enumerate(self.tests, start=1) if at not in covers)
-        reads = any(test.reads for test in left)
-        return [int(walks), int(access.distinct), int(reads), len(covers), *covers, *path]
+        price = BARE + max([test.price for test in left], default=FREE)
+        return [int(walks), int(access.distinct), price, len(covers), *covers, *path]
 
     def _path(self, access: Access, others: Sequence[int] = ()) -> Words:
         source = access.source
@@ -222,22 +260,36 @@ class Wording:
     def sorted(self, source: ByOrdered, by: Sequence[Predicate], _: object) -> Iterable[Words]:
         """Ranges of a sorted set, in the order of the walk."""
         index, mapped = source.index, self.mapped
-        widths: Words = []
         if index is None:
-            key = self.keyspace.listing(mapped)
-        else:
-            self._note(index)
-            key = self.keyspace.index(mapped, index)
-            widths += [
-                (column.kind.scalar.width if column.kind.scalar else 0) or -term.descending
-                for term, column in zip(index.index.terms, index.columns, strict=True)
-            ]
-        at = self.key(key, "zset")
-        descends = index is not None and tail_descends(index)
-        for bounds in self._bounds(source, by):
-            yield self.source(
-                *("sorted", at, *bounds, int(source.reverse), int(descends), len(widths)), *widths
-            )
+            at = self.key(self.keyspace.listing(mapped), "zset")
+            return self._by_members(source, at, by, descends=False)
+        self._note(index)
+        at = self.key(self.keyspace.index(mapped, index), "zset")
+        scores = scores_of(index, mapped.key.scalar)
+        if scores is not None:
+            return self._by_scores(source, at, by, scores)
+        widths = [
+            (column.kind.scalar.width if column.kind.scalar else 0) or -term.descending
+            for term, column in zip(index.index.terms, index.columns, strict=True)
+        ]
+        return self._by_members(source, at, by, *widths, descends=tail_descends(index))
+
+    def _by_members(
+        self, source: ByOrdered, at: int, by: Sequence[Predicate], *widths: int, descends: bool
+    ) -> Iterator[Words]:
+        """By what members begin with, their fields having these widths."""
+        for bounds in self._ranges(source, by):
+            ends = *bounds, int(source.reverse), int(descends)
+            yield self.source("sorted", at, *ends, len(widths), *widths)
+
+    def _by_scores(
+        self, source: ByOrdered, at: int, by: Sequence[Predicate], scores: Scores
+    ) -> Iterator[Words]:
+        """By the scores, which ascend whatever the index was declared to do."""
+        index: Any = source.index
+        reverse = source.reverse != tail_descends(index)
+        for low, high in self._cuts(source, scores, by, reverse=reverse):
+            yield self.source("scored", at, low, high, int(reverse), 1, scores.kind.width)
 
     def members(
         self, source: ByLookup, by: Sequence[Predicate], others: Sequence[int]
@@ -306,7 +358,10 @@ class Wording:
         sources = list(_SOURCES[type(source)](self, source, access.by, ()))
         words: Words = []
         for kind, _, *said in sources:
-            words += said[:3] if kind == "sorted" else [said[2], "", ""]
+            at, *ends = (said[2], b"", b"") if kind == "set" else said[:3]
+            if any(map(between_members, ends)):
+                return None
+            words += [_COUNTED[str(kind)], at, *ends]
         return self._said(words, (False,))._replace(sized=True)
 
     def said_by(self, ways: Sequence[Words], walks: tuple[bool, ...] = ()) -> Said:
@@ -360,6 +415,31 @@ def _makers(places: Sequence[tuple[int, bool]]) -> tuple[Make, Make]:
         )
     return lambda literals: ends(literals)[0], lambda literals: ends(literals)[1]
 
+
+def _cutters(at: int, scores: Scores) -> tuple[Make, Make]:
+    """The same of the cuts of a span among scores, most of which are known."""
+    known, cut = scores.known, scores.cut
+    return (
+        lambda literals: known.get(literals[at].low) or cut(literals[at].low),
+        lambda literals: known.get(literals[at].high) or cut(literals[at].high),
+    )
+
+
+def _cuts_behind(
+    value: bytes, tail: bytes, spans: Iterable[Span], scores: Scores, *, reverse: bool
+) -> Iterator[tuple[bytes, bytes]]:
+    """Both cuts of each span, or of what is left of it behind a row."""
+    row = scores.entry_of(value, tail)
+    for span in spans:
+        low, high = scores.cut(span.low), scores.cut(span.high)
+        if span.holds(value):
+            yield (low, before(row)) if reverse else (behind(row), high)
+        elif (span.low > value) != reverse:
+            yield low, high
+
+
+_COUNTED = {"sorted": "ZLEXCOUNT", "scored": "ZCOUNT", "set": "SCARD"}
+"""What counts the entries of each kind of source."""
 
 _GREATEST = b"9" * 200
 """Above every integer key: where an object stands that waits for its number."""

@@ -15,8 +15,8 @@ class Sections(NamedTuple):
     `versions` [count, first key, versions], `fields` are [key, names, values], `sequences` [key,
     number], `owners` [key, {value: owner}, {value: owner now}, lost values], `single` is [first
     key, members] and `sets` are [members that come, members that go] of the keys after those,
-    `sorted` are [key, members that come, members that go], `records` [first key, names, rows],
-    `commands` [key, command, arguments].
+    `sorted` are [key, {members that come: scores}, members that go], `records` [first key, names,
+    rows], `commands` [key, command, arguments].
     """
 
     minutes: int
@@ -112,8 +112,10 @@ class _Reading:
         return [self.named(come), self.named(go)]
 
     def sorted(self) -> list[Any]:
-        key, come, go = self.number(), self.number(), self.number()
-        return [key, self.take(come), self.take(go)]
+        key, scored, come, go = [self.number() for _ in range(4)]
+        assert scored in (0, come)
+        scores = self.take(scored) or [b"0"] * come
+        return [key, dict(zip(self.take(come), scores, strict=True)), self.take(go)]
 
     def records(self) -> list[Any]:
         count, rows, first = self.number(), self.number(), self.number()

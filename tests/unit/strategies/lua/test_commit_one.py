@@ -48,6 +48,7 @@ class Users(Mapper[User]):
     by_email = Unique(email)
     by_both = Unique(name, age, nulls=True)
     by_age = Ordered(age, name.desc())
+    by_age_alone = Ordered(age)
     by_tag = Lookup(tags)
 
 
@@ -106,12 +107,14 @@ def test_an_insert():
         b"{s}:User/by_tag/y\0\1",
         b"{s}:User",
         b"{s}:User/by_age",
+        b"{s}:User/by_age_alone",
     ]
     assert (COMMIT_ONE, keys) == (call.command.script, call.keys)
     expected = [
-        *(b"60", b"User", FINGERPRINT, b"7", b"", b"", b"\2\2\0\2\0"),
+        *(b"60", b"User", FINGERPRINT, b"7", b"", b"", b"\2\2\0\3\0"),
         *(b"e\0\1", b"", b"A\0\1" + FIVE, b""),
-        *(b"\x817", b"", order_of(FIVE, b"A"), b""),
+        *(b"\x817", b"0", b"", order_of(FIVE, b"A"), b"0", b""),
+        *(b"\x817", b"5", b""),
         *(b"name", b"A", b"email", b"E", b"age", b"5", b"tags", b'["x","y"]'),
         *(b"~email", b"e", b"@", b"w"),
     ]
@@ -130,12 +133,14 @@ def test_an_update_of_an_indexed_field():
         b"{s}:User/by_tag/y\0\1",
         b"{s}:User/by_tag/x\0\1",
         b"{s}:User/by_age",
+        b"{s}:User/by_age_alone",
     ]
     assert keys == call.keys
     expected = [
-        *(b"60", b"User", FINGERPRINT, b"7", b"v", b"", b"\1\1\1\1\1"),
+        *(b"60", b"User", FINGERPRINT, b"7", b"v", b"", b"\1\1\1\2\1"),
         *(b"\0\1" + NONE, b"\0\1" + FIVE),
-        *(order_of(NONE, b""), order_of(FIVE, b"")),
+        *(order_of(NONE, b""), b"0", order_of(FIVE, b"")),
+        *(b"\xfd\x817", b"-inf", b"\x817"),
         b"age",
         *(b"tags", b'["y"]', b"@", b"w"),
     ]
@@ -166,12 +171,14 @@ def test_a_deletion():
         b"{s}:User/by_tag/x\0\1",
         b"{s}:User",
         b"{s}:User/by_age",
+        b"{s}:User/by_age_alone",
     ]
     assert keys == call.keys
     expected = [
-        *(b"60", b"User", FINGERPRINT, b"7", b"v", b"", b"\2\0\1\2\0"),
+        *(b"60", b"User", FINGERPRINT, b"7", b"v", b"", b"\2\0\1\3\0"),
         *(b"", b"e\0\1", b"", b"A\0\1" + FIVE),
-        *(b"", b"\x817", b"", order_of(FIVE, b"A")),
+        *(b"", b"", b"\x817", b"", b"", order_of(FIVE, b"A")),
+        *(b"", b"", b"\x817"),
     ]
     assert expected == call.arguments
 
@@ -211,7 +218,7 @@ def test_a_long_value_is_written_in_pieces():
         *(b"name:2", b"name:3"),
         *(b"name", b"y" * 64, b"@", b"w", b"name:1", b"y"),
     ]
-    assert expected == call.arguments[11:]
+    assert expected == call.arguments[12:]
 
 
 def test_every_key_has_a_type():
@@ -227,6 +234,7 @@ def test_every_key_has_a_type():
         b"{s}:User/by_tag/y\0\1": "set",
         b"{s}:User/by_tag/x\0\1": "set",
         b"{s}:User/by_age": "zset",
+        b"{s}:User/by_age_alone": "zset",
         b"{s}#sequence/User": "string",
     }
     assert expected == call.types()
@@ -281,7 +289,7 @@ def by_one(call: CommitCall) -> dict[str, Any]:
     claims = {next(keys): (next(each), next(each)) for _ in range(owners)}
     sets = {next(keys): (key, b"") for _ in range(added)}
     sets |= {next(keys): (b"", key) for _ in range(removed)}
-    members = {next(keys): (next(each), next(each)) for _ in range(ordered)}
+    members = {next(keys): (next(each), next(each), next(each)) for _ in range(ordered)}
     fields: dict[bytes, Any] = dict.fromkeys(next(each) for _ in range(gone))
     fields |= dict(zip(each, each, strict=True))
     return {
@@ -326,7 +334,7 @@ def by_many(call: CommitCall, sections: Read) -> dict[str, Any]:
         "owners": owners,
         "sets": sets,
         "sorted": {
-            key(at): (*(come or [b""]), *(go or [b""]))
+            key(at): (*(*come.items(), (b"", b""))[0], *(go or [b""]))
             for at, come, go in said.sorted
             if come or go
         },

@@ -14,6 +14,7 @@ from redmapper.strategies.lua.entries import (
     Affected,
     MapperPlaces,
     Places,
+    ScoredEntries,
     SetEntries,
     SortedEntries,
     tail_descends,
@@ -142,24 +143,24 @@ def test_the_key_goes_as_the_last_field_does(name: str, expected: bool):  # noqa
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("by_age", order_int(5) + key_tail_int(12)),
+        ("by_age", (key_tail_int(12), b"5")),
         (
             "by_age_down",
-            order_text("bern") + descending(order_int(5)) + descending(key_tail_int(12)),
+            (order_text("bern") + descending(order_int(5)) + descending(key_tail_int(12)), b"0"),
         ),
     ],
 )
-def test_a_member_is_the_value_and_the_key(name: str, expected: bytes):
-    """The key as its tail, which descends where the last field does."""
+def test_an_entry_is_the_value_and_the_key(name: str, expected: tuple[bytes, bytes]):
+    """A number as the score; the key as its tail, which descends where the last field does."""
     held = record(12, city="Bern", age=5)
-    assert expected == ENTRIES[name].member(held, HERE.tail(b"12"))
+    assert expected == ENTRIES[name].entry(held, HERE.tail(b"12"))
 
 
 def test_the_listing_has_every_key_in_order():
     """10 after 9: a member without a value."""
     assert b"{shop}:User" == LISTING.key
     tails = HERE.tails([b"9", b"12"])
-    assert [key_tail_int(9), key_tail_int(12)] == [LISTING.member({}, tail) for tail in tails]
+    assert [key_tail_int(9), key_tail_int(12)] == [LISTING.entry({}, tail).member for tail in tails]
 
 
 @pytest.mark.parametrize("key", [0, 7, -1, -12, 10**109, 10**18, -(10**40)])
@@ -210,4 +211,4 @@ def test_entries_are_of_the_structure_that_holds_them():
     """A table line each kind of index."""
     assert isinstance(HERE, MapperPlaces)
     kinds = [type(each) for _, each in HERE.indexes]
-    assert [SetEntries, SortedEntries, SortedEntries, SetEntries] == kinds
+    assert [SetEntries, ScoredEntries, SortedEntries, SetEntries] == kinds

@@ -1,5 +1,6 @@
 """Selections answered from index entries, with the server's answers given by hand."""
 
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -19,9 +20,10 @@ from redmapper import (
     Unique,
 )
 from redmapper.mapping.mapped import MappedClass
-from redmapper.mapping.ordering import order_int, successor
+from redmapper.mapping.ordering import order_decimal, order_int, successor
 from redmapper.mapping.predicates import And
 from redmapper.query.selection import Order, Position, Row, Selection
+from redmapper.query.spans import NAN
 from redmapper.strategies.lua.find import CANDIDATES, ROWS, WORK, Finder, sort_rows
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.testing import drive
@@ -38,6 +40,7 @@ class User:
     email: str | None = None
     day: bool = False
     pin: str | None = attrs.field(default=None, repr=False)
+    rank: Decimal | None = None
     id: int | None = None
 
 
@@ -51,12 +54,14 @@ class Users(Mapper[User]):
     email = Field[str | None]()
     day = Field[bool]()
     pin = Field[str | None]()
+    rank = Field[Decimal | None]()
 
     by_age = Ordered(age)
     mixed = Ordered(name, day, team.desc())
     by_team = Lookup(team)
     by_email = Unique(email)
     by_pin = Lookup(pin)
+    by_rank = Ordered(rank)
 
 
 @attrs.define
@@ -183,7 +188,7 @@ def test_a_set_is_asked():
             0,
             0,
         ),  # no order, key upward, from the start, none left out; no fields
-        *(1, 0, 1, 0, 1, 1),  # one way: no walk, distinct, reads nothing, makes test 1 needless
+        *(1, 0, 1, 3, 1, 1),  # one way: no walk, distinct, its price, makes test 1 needless
         *("set", 1, 1, 3),
         b"0",  # its cursor
     ] == arguments
@@ -206,16 +211,47 @@ def test_owners_are_asked_in_runs():
 
 def test_a_range_is_asked():
     """Half open; with the widths of its fields, so that the key is found behind them."""
-    keys, arguments = asked(selected(Users.age >= 5, Users.age < 9))
-    assert b"{s}:User/by_age" == keys[2]
-    bounds = (b"[" + order_int(5), b"(" + order_int(9))
+    keys, arguments = asked(selected(Users.rank >= 5, Users.rank < 9))
+    assert b"{s}:User/by_rank" == keys[2]
+    bounds = (b"[" + order_decimal(Decimal(5)), b"(" + order_decimal(Decimal(9)))
     assert ends_with(["sorted", 1, 3, *bounds, 0, 0, 1, 0], arguments)
 
 
 def test_a_range_without_an_end_is_asked():
     """To the last member."""
-    _, arguments = asked(selected(Users.age.not_none()))
+    _, arguments = asked(selected(Users.rank.not_none()))
     assert ends_with([b"[" + successor(NONE), b"+", 0, 0, 1, 0], arguments)
+
+
+HUGE = 10**15
+
+
+@pytest.mark.parametrize(
+    ("condition", "cuts"),
+    [
+        (Users.age.between(5, 300), (b"5", b"(300")),
+        (Users.age == -7, (b"-7", b"(-7")),
+        (Users.age.is_none(), (b"-", b"(-inf")),
+        (Users.age.not_none(), (b"(-inf", b"+")),
+        (Users.age < HUGE, (b"(-inf", b"=1e300 \xfe" + order_int(HUGE))),
+        (Users.age <= -HUGE, (b"(-inf", b"=-1e300 \xfe" + order_int(-HUGE)[:-1] + b"\2")),
+        (Users.age > HUGE - 1, (b"(999999999999999", b"+")),
+    ],
+    ids=repr,
+)
+def test_a_range_of_scores_is_asked(condition: Predicate, cuts: tuple[bytes, bytes]):
+    """Between two cuts: before a number, behind it, or before a member where it is no score."""
+    keys, arguments = asked(selected(condition))
+    assert b"{s}:User/by_age" == keys[2]
+    assert ends_with(["scored", 1, 3, *cuts, 0, 1, 0], arguments)
+
+
+def test_a_test_of_a_number_is_told_where_its_scores_are():
+    """The sorted set is declared, and the way costs less than one that reads records."""
+    keys, arguments = asked(selected(Users.team == "a", Users.age > 1))
+    age = keys.index(b"{s}:User/by_age") + 1
+    column = arguments.index("int", 4)
+    assert ["int", 1, 0, age] == arguments[column : column + 4]
 
 
 def test_widths_say_where_a_key_begins():
@@ -246,9 +282,11 @@ def test_the_form_of_the_keys_is_said(kind: type, expected: str):
 
 def test_several_ranges_are_asked_in_the_order_of_the_walk():
     """Backward from the last."""
-    _, arguments = asked(selected(Users.age.in_([1, 2]), order=(Users.age.desc(),)))
+    _, arguments = asked(selected(Users.rank.in_([1, 2]), order=(Users.rank.desc(),)))
     lows = [word for word in arguments if isinstance(word, bytes) and word[:1] == b"["]
-    assert [b"[" + order_int(2), b"[" + order_int(1)] == lows[-2:]
+    assert [b"[" + order_decimal(Decimal(each)) for each in (2, 1)] == lows[-2:]
+    _, arguments = asked(selected(Users.age.in_([1, 2]), order=(Users.age.desc(),)))
+    assert [b"2", b"(2", b"1", b"(1"] == arguments[-4:]
 
 
 def test_sets_that_must_all_have_a_key_meet():
@@ -366,17 +404,24 @@ def test_what_the_script_can_not_judge_is_judged_sorted_and_cut_here():
     assert [b"3"] == keys_of(drive(FINDER.find(selection), [answer(*rows)]).result)
 
 
-def test_a_walk_goes_on_where_it_stopped():
+@pytest.mark.parametrize(
+    ("field", "member", "expected"),
+    [
+        (Users.rank, b"member", ["sorted", 1, 3, b"(member", b"(" + NAN, 0, 0, 1, 0]),
+        (Users.age, b"7 \x812", ["scored", 1, 3, b">7 \x812", b"+", 0, 1, 0]),
+    ],
+    ids=["by members", "by scores"],
+)
+def test_a_walk_goes_on_where_it_stopped(field: Any, member: bytes, expected: list[Any]):
     """Until there are enough; only as many as are missing are asked for."""
-    selection = selected(Users.age > 1, order=(Users.age.asc(),), limit=3)
-    member = order_int(7) + b"\x812"
+    selection = selected(field > 1, order=(field.asc(),), limit=3)
     driven = drive(
         FINDER.find(selection),
         [answer(row(1), row(2), source=1, cursor=member), answer(row(3))],
     )
     assert [b"1", b"2", b"3"] == keys_of(driven.result)
     _, arguments = words(driven.batches[1])
-    assert ends_with(["sorted", 1, 3, b"(" + member, b"+", 0, 0, 1, 0], arguments)
+    assert ends_with(expected, arguments)
     assert [3, 1, 1] == arguments[5:8]
 
 
@@ -394,7 +439,7 @@ def test_a_walk_of_the_second_way_stays_on_it():
     assert [b"1", b"2", b"3"] == keys_of(driven.result)
     second, third = (words(batch)[1] for batch in driven.batches[1:])
     for cursor, arguments in ((b"\x811", second), (b"\x812", third)):
-        way = [1, 1, 1, 1, 0, "any", 1, "sorted", 2, 2, b"(" + cursor, b"+", 0, 0, 0]
+        way = [1, 1, 1, 5, 0, "any", 1, "sorted", 2, 2, b"(" + cursor, b"+", 0, 0, 0]
         assert ends_with(way, arguments)
 
 
@@ -404,22 +449,27 @@ def _by_the_second_way(replies: list[Any]) -> list[Any]:
     return replies
 
 
-def test_a_backward_walk_goes_on_below():
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [(Users.rank, [b"(m", 1, 0, 1, 0]), (Users.age, [b"=m", 1, 1, 0])],
+    ids=["by members", "by scores"],
+)
+def test_a_backward_walk_goes_on_below(field: Any, expected: list[Any]):
     """The member that came last is left out."""
-    selection = selected(Users.age > 1, order=(Users.age.desc(),))
+    selection = selected(field > 1, order=(field.desc(),))
     driven = drive(FINDER.find(selection), [answer(row(1), source=1, cursor=b"m"), answer()])
     _, arguments = words(driven.batches[1])
-    assert ends_with([b"(m", 1, 0, 1, 0], arguments)
+    assert ends_with(expected, arguments)
 
 
 def test_a_walk_goes_on_with_the_ranges_that_are_left():
     """From the one it stopped in."""
-    selection = selected(Users.age.in_([1, 2, 3]), order=(Users.age.asc(),))
+    selection = selected(Users.rank.in_([1, 2, 3]), order=(Users.rank.asc(),))
     driven = drive(
         FINDER.find(selection), [answer(row(1), source=2, cursor=b"m", picked=3), answer()]
     )
     _, arguments = words(driven.batches[1])
-    assert [b"(m", b"[" + order_int(3)] == arguments[-4::2]
+    assert [b"(m", b"[" + order_decimal(Decimal(3))] == arguments[-4::2]
 
 
 def test_very_many_keys_are_judged_in_chunks():
@@ -457,8 +507,9 @@ def test_rows_are_counted():
 @pytest.mark.parametrize(
     ("condition", "key", "said"),
     [
-        (Users.age > 1, b"{s}:User/by_age", [3, b"[" + (successor(order_int(1)) or b""), b"+"]),
-        (Users.team == "a", b"{s}:User/by_team/a\0\1", [3, "", ""]),
+        (Users.age > 1, b"{s}:User/by_age", ["ZCOUNT", 3, b"(1", b"+"]),
+        (Users.rank.not_none(), b"{s}:User/by_rank", ["ZLEXCOUNT", 3, b"[\0\0\2", b"+"]),
+        (Users.team == "a", b"{s}:User/by_team/a\0\1", ["SCARD", 3, b"", b""]),
     ],
 )
 def test_sizes_are_counted_by_the_index(condition: Predicate, key: bytes, said: list[Any]):
@@ -476,10 +527,11 @@ def test_sizes_are_counted_by_the_index(condition: Predicate, key: bytes, said: 
         selected(Users.team == "a", Users.age > 1),
         selected(Users.team.in_(["a", "b"]) | (Users.age > 1)),
         selected(Users.email == "x"),
+        selected(Users.age > HUGE),
     ],
 )
 def test_what_must_be_looked_at_is_not_counted_by_size(selection: Selection):
-    """Keys to leave out, further conditions, unions, owners."""
+    """Keys to leave out, further conditions, unions, owners, numbers that are no scores."""
     driven = drive(FINDER.count(selection), [counted(7)])
     assert "count" == words(driven.batches[0])[1][4]
 

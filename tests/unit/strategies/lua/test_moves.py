@@ -14,8 +14,9 @@ from redmapper import Field, Key, Lookup, Mapper, MapperRegistry, Ordered, Uniqu
 from redmapper.mapping.columns import Record
 from redmapper.mapping.inline import names_of
 from redmapper.mapping.ordering import descending, order_int
-from redmapper.strategies.lua.moves import Held, Words, generate_words
+from redmapper.strategies.lua.moves import Held, SortedSet, Words, generate_words
 from redmapper.strategies.lua.receipts import Lane
+from redmapper.strategies.lua.scores import scores_of
 from redmapper.strategies.lua.standings import EntryColumns, generate_standings
 
 
@@ -71,7 +72,10 @@ MAPPED = MapperRegistry(Things).mapped(Thing)
 SETS = ["by_name", "by_pair", "by_raw", "by_size"]
 SEVERAL = ["by_tag", "by_age_and_tag"]
 SORTED = ["age_order", "down", "mixed", "key_order"]
+SCORED = ["age_order", "key_order"]
+NONE = b"\0\0\1"
 TAIL = b"tail"
+LISTED = [TAIL, b"0", b""]
 
 
 def head(name: str) -> bytes:
@@ -85,8 +89,14 @@ def held(sets: list[str], several: list[str], ordered: list[str]) -> Held:
     return Held(
         [(head(name), index[name].terms) for name in sets],
         [(head(name), index[name].values) for name in several],
-        [(b"listing", ()), *((head(name), index[name].terms) for name in ordered)],
+        [SortedSet(b"listing", ()), *[ordered_set(name) for name in ordered]],
     )
+
+
+def ordered_set(name: str) -> SortedSet:
+    """That of an index."""
+    index = MAPPED.indexes[name]
+    return SortedSet(head(name), index.terms, scores_of(index, MAPPED.key.scalar))
 
 
 HELD = held(SETS, SEVERAL, SORTED)
@@ -136,14 +146,18 @@ def sets_of(record: Record) -> list[bytes]:
     ]
 
 
-def members_of(record: Record, tail: bytes = TAIL) -> dict[bytes, bytes]:
-    """Its members of the sorted sets, by the function of each index."""
-    members = {b"listing": tail}
+def members_of(record: Record, tail: bytes = TAIL) -> dict[bytes, tuple[bytes, bytes]]:
+    """Its members of the sorted sets, by the function of each index, and their scores."""
+    members = {b"listing": (tail, b"0")}
     for name in SORTED:
         index = MAPPED.indexes[name]
+        scores = scores_of(index, MAPPED.key.scalar)
         (value,) = index.values(record)
         down = index.index.terms[-1].descending
-        members[head(name)] = value + (descending(tail) if down else tail)
+        if scores is not None:
+            members[head(name)] = scores.entry_of(descending(value) if down else value, tail)
+        else:
+            members[head(name)] = value + (descending(tail) if down else tail), b"0"
     return members
 
 
@@ -177,8 +191,8 @@ def test_what_comes_and_goes_is_what_each_index_says(thing: Thing):
     record = record_of(thing)
     sets, members = sets_of(record), members_of(record)
     keys = [*sets, *members]
-    coming = [word for member in members.values() for word in (member, b"")]
-    going = [word for member in members.values() for word in (b"", member)]
+    coming = [word for member, score in members.values() for word in (member, score, b"")]
+    going = [word for member, _ in members.values() for word in (b"", b"", member)]
     assert (keys, coming, (len(sets), 0, len(members))) == moved(WHOLE, None, record)
     assert (keys, going, (0, len(sets), len(members))) == moved(WHOLE, record, None)
 
@@ -195,9 +209,13 @@ def test_what_changes_is_the_difference_of_both(before: Thing, after: Thing):
     added = [key for key in comes if key not in was]
     removed = [key for key in was if key not in comes]
     pairs = zip(members_of(new).items(), members_of(old).values(), strict=True)
-    differing = [(key, member, gone) for (key, member), gone in pairs if member != gone]
-    keys = [*added, *removed, *[key for key, _, _ in differing]]
-    words = [word for _, *pair in differing for word in pair]
+    differing = [(key, *entry, gone) for (key, entry), gone in pairs if entry != gone]
+    keys = [*added, *removed, *[key for key, *_ in differing]]
+    words = [
+        word
+        for _, member, score, (gone, _) in differing
+        for word in (member, score, gone if gone != member else b"")
+    ]
     counts = (len(added), len(removed), len(differing))
     assert (keys, words, counts) == moved(CHANGES, old, new)
 
@@ -205,18 +223,26 @@ def test_what_changes_is_the_difference_of_both(before: Thing, after: Thing):
 @pytest.mark.parametrize(
     ("names", "expected"),
     [
-        (([], [], []), ([b"listing"], [TAIL, b""], (0, 0, 1))),
-        ((["by_name"], [], []), ([b"by_name/a\0\1", b"listing"], [TAIL, b""], (1, 0, 1))),
+        (([], [], []), ([b"listing"], LISTED, (0, 0, 1))),
+        ((["by_name"], [], []), ([b"by_name/a\0\1", b"listing"], LISTED, (1, 0, 1))),
         (
             ([], ["by_tag"], []),
-            ([b"by_tag/x\0\1", b"by_tag/y\0\1", b"listing"], [TAIL, b""], (2, 0, 1)),
+            ([b"by_tag/x\0\1", b"by_tag/y\0\1", b"listing"], LISTED, (2, 0, 1)),
         ),
         (
             ([], [], ["age_order"]),
-            ([b"listing", b"age_order/"], [TAIL, b"", order_int(1) + TAIL, b""], (0, 0, 2)),
+            ([b"listing", b"age_order/"], [*LISTED, TAIL, b"1", b""], (0, 0, 2)),
+        ),
+        (
+            ([], [], ["mixed"]),
+            (
+                [b"listing", b"mixed/"],
+                [*LISTED, descending(NONE) + order_int(1) + TAIL, b"0", b""],
+                (0, 0, 2),
+            ),
         ),
     ],
-    ids=["none", "a set", "sets of a collection", "a sorted set"],
+    ids=["none", "a set", "sets of a collection", "numbers", "a sorted set"],
 )
 def test_any_of_them_may_be_missing(names: Any, expected: Any):
     """A change concerns few."""
@@ -246,6 +272,7 @@ def test_many_stand_where_each_index_says(found: list[Thing]):
     tails = [MAPPED.encode_key(thing.id) for thing in found]
     records = list(map(MAPPED.encode, found, tails))
     members = [members_of(*each).values() for each in zip(records, tails, strict=True)]
+    columns = list(zip(*members, strict=True)) or [() for _ in ["listing", *SORTED]]
     values = {
         name: [MAPPED.indexes[name].values(each) for each in records] for name in MAPPED.indexes
     }
@@ -254,18 +281,28 @@ def test_many_stand_where_each_index_says(found: list[Thing]):
         several=[
             [[head(name) + value for value in each] for each in values[name]] for name in SEVERAL
         ],
-        members=list(map(list, zip(*members, strict=True))) or [[] for _ in [b"listing", *SORTED]],
+        members=[[member for member, _ in each] for each in columns],
+        scores=[
+            [score for _, score in each] if name in SCORED else None
+            for name, each in zip(["listing", *SORTED], columns, strict=True)
+        ],
     )
-    assert expected == STANDINGS(*table(records), tails)
+    assert expected == as_lists(STANDINGS(*table(records), tails))
+
+
+def as_lists(found: EntryColumns) -> EntryColumns:
+    """The same, its columns as lists."""
+    scores = [None if each is None else list(each) for each in found.scores]
+    return found._replace(members=list(map(list, found.members)), scores=scores)
 
 
 @pytest.mark.parametrize(
     ("names", "expected"),
     [
-        (([], [], []), ([], [], [[b"t"]])),
-        ((["by_name"], [], []), ([[b"by_name/a\0\1"]], [], [[b"t"]])),
-        (([], ["by_tag"], []), ([], [[[b"by_tag/x\0\1", b"by_tag/y\0\1"]]], [[b"t"]])),
-        (([], [], ["age_order"]), ([], [], [[b"t"], [order_int(1) + b"t"]])),
+        (([], [], []), ([], [], [[b"t"]], [None])),
+        ((["by_name"], [], []), ([[b"by_name/a\0\1"]], [], [[b"t"]], [None])),
+        (([], ["by_tag"], []), ([], [[[b"by_tag/x\0\1", b"by_tag/y\0\1"]]], [[b"t"]], [None])),
+        (([], [], ["age_order"]), ([], [], [[b"t"], [b"t"]], [None, [b"1"]])),
     ],
     ids=["none", "a set", "sets of a collection", "a sorted set"],
 )
