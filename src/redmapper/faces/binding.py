@@ -184,12 +184,11 @@ class StoreBase:
         self._closed = False
         place = Place(options.namespace, partition, os.urandom, time.time)
         self._strategy: BoundStrategy = options.strategy.bind(options.registry, place)
-        tokens = Tokens(os.urandom)
         self._session = Session(
             registry=options.registry,
             strategy=self._strategy,
             keys=KeyMaker(self._strategy, os.urandom, time.time),
-            new_version=lambda: tokens.next().encode(),
+            new_version=Tokens(os.urandom).next,
             warn=_warn_user,
             handlers=options.registry.use(),
             validates=any(mapped.validated for mapped in options.registry),

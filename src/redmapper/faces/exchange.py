@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, cast
+from typing import Any
 
 import hiredis
 from redis import exceptions as theirs
@@ -75,13 +75,13 @@ def _parts(words: tuple[Argument, ...]) -> Iterator[bytes]:
         head = b""
 
 
-def _part(words: tuple[Argument, ...]) -> bytes:
+def _part(words: tuple[Any, ...]) -> bytes:
     """Some words as they stand in a command: end of line, `$`, length, end of line, word.
 
     One join takes half the time of hiredis, which makes copies; but it takes bytes alone.
     """
     try:
-        return _joined(cast("tuple[bytes, ...]", words))
+        return _joined(words)
     except TypeError:  # integers and texts are among them, but few
         return _joined([word if type(word) is bytes else _as_bytes(word) for word in words])
 

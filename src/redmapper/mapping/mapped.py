@@ -7,7 +7,7 @@ import json
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import attrs
 
@@ -432,11 +432,12 @@ class MappedClass:
 
 def overlaid(base: Record, changes: FieldChanges) -> Record:
     """A record with changes applied; None removes a field."""
-    record: dict[bytes, bytes | None] = {**base, **changes}
+    record: Any = {**base, **changes}  # no `cast`, which is a call
     if None in changes.values():
         for name in [name for name, value in changes.items() if value is None]:
             del record[name]
-    return cast("Record", record)
+    whole: Record = record
+    return whole
 
 
 def differences(base: Record, record: Record) -> FieldChanges:

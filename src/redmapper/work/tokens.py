@@ -29,17 +29,17 @@ class Tokens:
     """
 
     random: Callable[[int], bytes]
-    spare: deque[str] = attrs.field(factory=deque)
+    spare: deque[bytes] = attrs.field(factory=deque)
     process: int = attrs.field(factory=forks.this)
 
-    def next(self) -> str:
+    def next(self) -> bytes:
         """One that nobody has had."""
         if self.process != forks.process:
             self.spare, self.process = deque(), forks.process
         try:
             return self.spare.popleft()
         except IndexError:
-            text = letters(self.random(BYTES * AT_ONCE))
+            text = letters(self.random(BYTES * AT_ONCE)).encode()
             made = [text[start : start + LETTERS] for start in range(0, len(text), LETTERS)]
             self.spare.extend(made[1:])
             return made[0]

@@ -49,12 +49,12 @@ def test_a_token_is_a_word():
     """Of 8 letters, digits, `-` and `_`."""
     token = Tokens(os.urandom).next()
     assert 8 == LETTERS == len(token)
-    assert set(token) <= {*string.ascii_letters, *string.digits, "-", "_"}
+    assert set(token.decode()) <= {*string.ascii_letters, *string.digits, "-", "_"}
 
 
 def test_a_token_is_made_of_six_bytes(tokens: Tokens):
     """One of them after the other, none of the chance is thrown away."""
-    assert ["AAAAAAAA", "AAAAAAAB", "AAAAAAAC"] == [tokens.next() for _ in range(3)]
+    assert [b"AAAAAAAA", b"AAAAAAAB", b"AAAAAAAC"] == [tokens.next() for _ in range(3)]
 
 
 def test_no_two_tokens_are_the_same(tokens: Tokens):

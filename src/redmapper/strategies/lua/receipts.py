@@ -86,7 +86,8 @@ class Lanes:
         except IndexError:
             lane = Lane(self.place + letters(self.random(9)))
         lane.number = number = lane.number + 1
-        lane.unit_id = f"{lane.name}.{number}.{int(self.clock())}.{self.tokens.next()}"
+        token = self.tokens.next().decode()
+        lane.unit_id = f"{lane.name}.{number}.{int(self.clock())}.{token}"
         return lane
 
     def give_back(self, lane: Lane) -> None:
