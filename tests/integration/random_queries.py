@@ -109,6 +109,8 @@ def mapper_of(domain: type, key: Key[Any]) -> type[Mapper[Any]]:
         by_price_age = Ordered(price.desc(), age)
         by_weight = Ordered(weight)
         by_took = Ordered(took.desc())
+        by_key = Ordered(key)
+        by_size_key = Ordered(size, key.desc())
 
     Described.__name__ = f"{domain.__name__}s"
     return Described
@@ -426,6 +428,7 @@ FITTING: list[list[tuple[str, bool]]] = [
     [("weight", True)],
     [("took", True)],
     [("took", False)],
+    [("size", False), ("id", True)],
 ]
 
 

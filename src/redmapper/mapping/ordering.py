@@ -53,6 +53,9 @@ from redmapper.errors import ValueRefused
 END = b"\0\1"
 """Ends every value of a variable kind, and is found nowhere else in it."""
 
+AFTER = b"\0\2"
+"""In place of the end it is the cut behind all that begins with a value of a variable kind."""
+
 NONE = b"\0\0\1"
 """None among values of a variable kind; among those of a fixed kind it is zeros."""
 

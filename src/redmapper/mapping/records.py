@@ -36,6 +36,7 @@ import attrs
 from redmapper.errors import CorruptRecord, ValueRefused
 from redmapper.mapping.columns import Record
 from redmapper.mapping.construction import READERS, Attribute, ByName, Constructors
+from redmapper.mapping.scalars import HUGE, encode_huge
 
 Snapshot: TypeAlias = tuple[Any, ...]
 FieldChanges: TypeAlias = dict[bytes, "bytes | None"]
@@ -44,7 +45,7 @@ Columns: TypeAlias = dict[bytes, Sequence[bytes]]
 
 _ENCODING: dict[type, str] = {
     str: "({it}.encode() if type({it}) is str else {fallback}({it}))",
-    int: "(b'%d' % {it} if type({it}) is int else {fallback}({it}))",
+    int: "(b'%d' % {it} if type({it}) is int and -HUGE < {it} < HUGE else {fallback}({it}))",
     float: "(repr({it}).encode() if type({it}) is float else {fallback}({it}))",
     datetime: "({it}.isoformat().encode() if type({it}) is datetime else {fallback}({it}))",
     date: "({it}.isoformat().encode() if type({it}) is date else {fallback}({it}))",
@@ -53,7 +54,7 @@ _ENCODING: dict[type, str] = {
 
 _COLUMN: dict[type, str] = {
     str: "list(map(str.encode, values))",
-    int: "[b'%d' % value for value in values]",
+    int: "[b'%d' % value if -HUGE < value < HUGE else HEX(value) for value in values]",
     float: "list(map(str.encode, map(float.__repr__, values)))",
     datetime: "list(map(str.encode, map(datetime.isoformat, values)))",
     date: "list(map(str.encode, map(date.isoformat, values)))",
@@ -89,6 +90,8 @@ def generate_codec(
         "set_attribute": object.__setattr__,
         "is_not": operator.is_not,
         "ne": operator.ne,
+        "HUGE": HUGE,
+        "HEX": encode_huge,
         **READERS,
     }
     for attribute in (*attributes, key):

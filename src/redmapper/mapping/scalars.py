@@ -147,7 +147,7 @@ def _not_a_date(value: object) -> NoReturn:
 
 # --- stored bytes ----------------------------------------------------------------------------
 
-_DECIMAL_LIMIT = 10**4300
+HUGE = 10**4300
 """From here on integers are stored in hex: Python by default refuses to read longer decimals.
 
 A constant, so that a process with another limit (`sys.set_int_max_str_digits`) does not give an
@@ -161,8 +161,12 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def _encode_int(value: int) -> bytes:
-    short = -_DECIMAL_LIMIT < value < _DECIMAL_LIMIT
-    return (str(value) if short else hex(value)).encode()
+    return b"%d" % value if -HUGE < value < HUGE else encode_huge(value)
+
+
+def encode_huge(value: int) -> bytes:
+    """An integer of so many digits as stored bytes."""
+    return hex(value).encode()
 
 
 def _decode_int(stored: bytes) -> int:

@@ -80,8 +80,8 @@ class ByLookup:
 class ByOrdered:
     """The entities in these ranges of an `Ordered`, or (None) of the listing of all keys.
 
-    Of an index over one field they are as well `spans` of it, from `behind` an encoded value and a
-    tail on, if there is such a row.
+    Of an index over one field they are said as `spans` of it as well, and as the encoded value and
+    the tail of the row that they begin `behind`, if there is one.
     """
 
     index: MappedIndex | None
@@ -127,12 +127,16 @@ _CHEAPNESS = {ByKeys: 3, ByUnique: 2, ByLookup: 1, ByOrdered: 0, Either: -1}
 
 @attrs.frozen
 class _Asked:
-    """A selection with its conditions taken apart, and sorted by the columns they speak of."""
+    """A selection with its conditions taken apart, and sorted by the columns they speak of.
+
+    Those on the key have spans of it as an index has it, and in `keys` as the listing has it.
+    """
 
     selection: Selection
     conditions: tuple[Predicate, ...]
     spans: dict[str, list[tuple[Predicate, Spans]]]
     elements: dict[str, tuple[Predicate, list[bytes]]]
+    keys: list[tuple[Predicate, Spans]]
 
     @classmethod
     def of(cls, selection: Selection) -> _Asked:
@@ -140,6 +144,8 @@ class _Asked:
         conditions = tuple(conditions_of(selection.where))
         spans: dict[str, list[tuple[Predicate, Spans]]] = {}
         elements: dict[str, tuple[Predicate, list[bytes]]] = {}
+        keys: list[tuple[Predicate, Spans]] = []
+        key = selection.mapped.key
         for condition in conditions:
             field = getattr(getattr(condition, "part", condition), "field", None)
             if field is None or _is_unequal(condition):
@@ -149,9 +155,11 @@ class _Asked:
                 elements.setdefault(
                     column.name, (condition, sorted(elements_of(condition, column)))
                 )
-            elif (found := _spans(condition, column, selection)) is not None:
+            elif (found := selection.spans(condition, column)) is not None:
                 spans.setdefault(column.name, []).append((condition, found))
-        return cls(selection, conditions, spans, elements)
+                if column is key.attribute.column:
+                    keys.append((condition, spans_of(condition, key.listed) or ()))
+        return cls(selection, conditions, spans, elements, keys)
 
     def access(
         self,
@@ -277,7 +285,7 @@ def _by_key(asked: _Asked) -> Access | None:
     """The key always serves: exact keys, or a range of the listing."""
     selection = asked.selection
     order = selection.order
-    for condition, spans in asked.spans.get(selection.mapped.key.attribute.column.name, ()):
+    for condition, spans in asked.keys:
         if all(span.point is not None for span in spans):
             keys = tuple(dict.fromkeys(_keys_of(condition, selection.mapped)))
             return asked.access(ByKeys(keys), (condition,))
@@ -481,7 +489,7 @@ def _in_order(
     if selection.after is None:
         return source
     key, record = selection.after.row(selection.order)
-    member, value = head, source.spans[0].point if source.spans else None
+    member = head
     columns = zip(index.index.terms, index.columns, strict=True)
     for term, column in itertools.islice(columns, fixed, None):
         value = place_of(column)(record)
@@ -489,7 +497,13 @@ def _in_order(
     tail = _tail(selection.mapped, key)
     member += descending(tail) if index.index.terms[-1].descending else tail
     ranges = _beyond(source.ranges, member, source.reverse)
-    return attrs.evolve(source, ranges=ranges, behind=(value or b"", tail))
+    behind = None
+    if source.spans:  # the only field has one value, or is the order
+        value = place_of(index.columns[0])(record)
+        if fixed:
+            value = descending(head) if index.index.terms[0].descending else head
+        behind = value, tail
+    return attrs.evolve(source, ranges=ranges, behind=behind)
 
 
 def _listed_from(ranges: tuple[Cut, ...], selection: Selection) -> tuple[Cut, ...]:
@@ -511,14 +525,6 @@ def _beyond(ranges: tuple[Cut, ...], member: bytes, reverse: bool) -> tuple[Cut,
         return tuple((low, high) for low, high in below if low < high)
     above = ((max(low, member + b"\0"), high) for low, high in ranges)
     return tuple((low, high) for low, high in above if high is None or low < high)
-
-
-def _spans(condition: Predicate, column: Column, selection: Selection) -> Spans | None:
-    """The spans of a column as its entries are: the key is listed by its stored bytes."""
-    key = selection.mapped.key
-    if column is key.attribute.column:
-        return spans_of(condition, key.listed)
-    return selection.spans(condition, column)
 
 
 def _is_unequal(condition: object) -> bool:

@@ -3,7 +3,7 @@
 import math
 import sys
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum, IntEnum
@@ -68,15 +68,15 @@ def encode(entity):
     record[b'name'] = (value.encode() if type(value) is str else encode_name(value))
     value = entity.age
     if value is not None:
-        record[b'age'] = (b'%d' % value if type(value) is int else encode_age(value))
+        record[b'age'] = (b'%d' % value if A_SHORT_INT else encode_age(value))
     value = entity.level
     if value is not None:
-        record[b'level'] = (b'%d' % value if type(value) is int else encode_level(value))
+        record[b'level'] = (b'%d' % value if A_SHORT_INT else encode_level(value))
     else: record[b'!level'] = b''
     value = entity.tags
     record[b'tags'] = check_tags(value)
     return record
-"""
+""".replace("A_SHORT_INT", "type(value) is int and -HUGE < value < HUGE")
 
 
 def test_the_source_of_a_codec_can_be_read():
@@ -591,6 +591,29 @@ def test_an_integer_of_any_length_comes_back():
     assert LONG > sys.get_int_max_str_digits()
     record = EVERYTHING.encode(Everything(number=number))
     assert number == EVERYTHING.construct(record, b"7").number
+
+
+@pytest.fixture
+def no_limit() -> Iterator[None]:
+    """A process that spells integers of any length."""
+    before = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(0)
+    yield
+    sys.set_int_max_str_digits(before)
+
+
+@pytest.mark.parametrize(
+    "number", [10**4300, -(10**4300), 10**LONG], ids=["first", "below", "long"]
+)
+@pytest.mark.usefixtures("no_limit")
+def test_a_process_without_a_limit_spells_integers_alike(number: int):
+    """Others must read them: in hex, alone, in columns and in conditions."""
+    entity = Everything(number=number)
+    hexed = hex(number).encode()
+    assert hexed == EVERYTHING.encode(entity)[b"number"]
+    columns = PLAIN.encode_columns([Plain("a", number)])
+    assert columns is not None
+    assert [hexed] == columns[b"age"]
 
 
 @pytest.mark.parametrize(

@@ -170,6 +170,7 @@ def writes(found: list[Thing]) -> tuple[EntityWrite, ...]:
 # --- what a run says -------------------------------------------------------------------------
 
 
+@example([Thing(id=1), Thing(id=2, age=10**5000)])
 @given(many)
 def test_a_run_says_what_a_write_of_each_does(found: list[Thing]):
     """Field by field, in the same order."""
@@ -216,7 +217,6 @@ def test_a_value_out_of_the_ordinary_is_looked_at_by_itself(found: list[Thing], 
         ("age", None),
         ("age", True),
         ("age", Number(5)),
-        ("age", 10**5000),
         ("made", date(2026, 1, 1)),
         ("day", datetime(2026, 1, 1)),
         ("score", 1),

@@ -93,7 +93,7 @@ end
 
 -- The values of a column for tests, which need no look at a record where a number is a score. That is
 -- spelled as the server likes, an integer as a record has it.
-local function compared(of, rows)
+local function values_to_test(of, rows)
   if not of.scores then return values_of(of, rows) end
   local texts, scores, stored, spells = {}, scores_of(of, rows), nil, of.kind.number
   for j = 1, #rows do

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import operator
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import compress, repeat
 from typing import NamedTuple, TypeVar
 
@@ -394,16 +394,21 @@ def _moves_of(group: Group, at: int) -> Moves:
     go, before = _entries_of(group.go, at)
     if not (come and go):
         return Moves(come, scores, go)
-    differ = list(map(operator.ne, come, go)) if come is not go else []
-    leave = go if differ and all(differ) else list(compress(go, differ))
-    if not scores:
-        return Moves(come if leave is go else list(compress(come, differ)), (), leave)
-    moved = list(map(operator.ne, scores, before))
-    if differ:
-        moved = list(map(operator.or_, moved, differ))
-    if all(moved):  # as where the index is over what has changed
-        return Moves(come, scores, leave)
-    return Moves(list(compress(come, moved)), list(compress(scores, moved)), leave)
+    if come is go:  # plain numbers: the members stay, and what differs is their scores
+        come, scores = _chosen(list(map(operator.ne, scores, before)), come, scores)
+        return Moves(come, scores, ())
+    others = list(map(operator.ne, come, go))
+    (leaving,) = _chosen(others, go)
+    if scores:
+        others = list(map(operator.or_, others, map(operator.ne, scores, before)))
+    come, scores = _chosen(others, come, scores)
+    return Moves(come, scores, leaving)
+
+
+def _chosen(chosen: list[bool], *columns: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """Of each column what is chosen; mostly all, as where an index is over what has changed."""
+    whole = all(chosen)
+    return (column if whole else list(compress(column, chosen)) for column in columns)
 
 
 def _entries_of(entries: EntryColumns | None, at: int) -> tuple[Sequence[bytes], Sequence[bytes]]:

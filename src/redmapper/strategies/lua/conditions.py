@@ -81,7 +81,8 @@ class Test:
     """A condition in the words of the script, and its price.
 
     It is free to ask for many candidates at once whether a set has their keys, cheap to ask for
-    their scores, and dear to read their records. `sets`: its keys are the members of this one set.
+    their scores (records are read of those alone that have none), and dear to read all records.
+    `sets`: its keys are the members of this one set.
     """
 
     words: Words
@@ -89,8 +90,8 @@ class Test:
     sets: tuple[int, ...] = ()
 
     @property
-    def reads(self) -> bool:
-        """Whether it looks at records."""
+    def must_read(self) -> bool:
+        """Whether it looks at the records of all."""
         return self.price == READ
 
 
@@ -202,7 +203,7 @@ def _starts_with(wording: Wording, predicate: StartsWith, column: Column) -> Tes
 def _values(wording: Wording, column: Column, raws: list[bytes]) -> Test:
     if _scalar(column).name in _SEVERAL_SPELLINGS:
         return _span(wording, column, [(closed, closed) for closed in map(_closed, raws)])
-    number, price = wording.compared(column)
+    number, price = wording.column_to_test(column)
     return Test(["one", number, len(raws), *raws], price)
 
 
@@ -214,7 +215,7 @@ def _closed(raw: bytes) -> bytes:
 
 def _span(wording: Wording, column: Column, bounds: list[tuple[bytes, bytes]]) -> Test:
     flat = (bound for pair in bounds for bound in pair)
-    number, price = wording.compared(column)
+    number, price = wording.column_to_test(column)
     return Test(["span", number, len(bounds), *flat], price)
 
 

@@ -4,7 +4,7 @@
 -- KEYS  1 the schema, 2 the listing of the mapper, then those of the sources and of the sets probed
 -- ARGV  1 mapper, 2 its fingerprint, 3 what the keys of its records begin with,
 --       4 form of its keys: "int", "text" or "fixed"
---       5 wanted: "rows", "fields" of them, "keys" before anything is read, "count", the "plan", or
+--       5 wanted: "rows", "fields" of them, "keys" before records must be read, "count", the "plan", or
 --         the "size" of sources: then there follow only these, each as a command, key, low, high:
 --         "ZLEXCOUNT", "ZCOUNT" between two cuts, or "SCARD" with "", ""
 --       6 rows that are wanted at all, 7 rows to cut the answer to, 8 rows of a step of a walk
@@ -13,7 +13,7 @@
 --         queries of one shape have in common; and 12, ... all else, in the same order:
 --       stored names; columns: kind, place of the name, place of that of the normed value (0: none,
 --         both 0: the key), key of the sorted set whose scores are its numbers (0: none);
---       tests: 1 if it reads the record, test;
+--       tests: 1 if it must read the records of all, test;
 --       order: column, 1 if descending; 1 if the key descends; 0, or 1 and the key of the row to begin
 --         behind, and its values by the order, each 0 or 1 and the value;
 --       keys to leave out; names of fields wanted; the numbers of those of them that may go on in

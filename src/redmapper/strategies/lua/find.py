@@ -273,7 +273,7 @@ class Search:
         """Whether keys that a step has gathered need no look at their records."""
         by = self.planned.accesses[step.way - 1].by
         left = (test for each, test in self.planned.wording.tests if each not in by)
-        return self.judge is None and not any(test.reads for test in left)
+        return self.judge is None and not any(test.must_read for test in left)
 
 
 @lru_cache(maxsize=1024)

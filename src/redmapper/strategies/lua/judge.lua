@@ -70,7 +70,7 @@ local function within()
 
   if single and of.scores then return within_scores end
   return function(rows)
-    local texts, near_of, number_of = compared(of, rows), kind.near, kind.number
+    local texts, near_of, number_of = values_to_test(of, rows), kind.near, kind.number
     local left, count = {}, 0
     for j = 1, #rows do
       local i = rows[j]
@@ -98,7 +98,7 @@ local function among()
     values[take()] = true
   end
   return function(rows)
-    local texts, left, count = compared(of, rows), {}, 0
+    local texts, left, count = values_to_test(of, rows), {}, 0
     for j = 1, #rows do
       if values[texts[rows[j]]] then
         count = count + 1

@@ -34,7 +34,14 @@ import attrs
 from redmapper.mapping.columns import Column
 from redmapper.mapping.indexes import Ordered
 from redmapper.mapping.mapped import MappedClass, MappedIndex
-from redmapper.mapping.ordering import END, SMALL, read_order_float, read_order_int, successor
+from redmapper.mapping.ordering import (
+    AFTER,
+    END,
+    SMALL,
+    read_order_float,
+    read_order_int,
+    successor,
+)
 from redmapper.mapping.scalars import Scalar
 from redmapper.wire import Argument
 
@@ -68,16 +75,17 @@ class Scores:
         plain: whether a stored number is plain.
         all_plain: the same of many, any of which may be absent.
         inline: the same of one as source over `raw`, where that is shorter than a call.
-        said: the cut that one among encoded values is; None where no plain number is next to it.
-        known: cuts that are known without it.
+        plain_cut: the cut that one among encoded values is; None where no plain number is next to
+            it.
+        known_cuts: cuts that are known without it.
     """
 
     kind: Scalar
     plain: Callable[[bytes], bool]
     all_plain: Callable[[Sequence[Any]], bool]
     inline: str | None
-    said: Callable[[bytes], bytes | None]
-    known: Mapping[bytes | None, bytes]
+    plain_cut: Callable[[bytes], bytes | None]
+    known_cuts: Mapping[bytes | None, bytes]
 
     def entry(self, raw: Raw, tail: bytes) -> Entry:
         """The entry of an entity that has this stored number.
@@ -101,17 +109,17 @@ class Scores:
         """The same of one that has this encoded number, which may be that of NaN."""
         if encoded == self.kind.none:
             return Entry(_NONE + tail, OF_NONE)
-        plain = self.known.get(encoded) or self.said(encoded)
-        if plain is not None:
-            return Entry(tail, plain)
+        before = self.known_cuts.get(encoded) or self.plain_cut(encoded)
+        if before is not None:  # and is spelled as the number is
+            return Entry(tail, before)
         return Entry(_BEYOND + encoded + tail, _beyond(encoded))
 
     def cut(self, encoded: bytes | None) -> bytes:
         """The cut that one among encoded values is; None: behind all."""
-        found = self.known.get(encoded)
+        found = self.known_cuts.get(encoded)
         if found is not None or encoded is None:
             return found or LAST
-        return self.said(encoded) or b"=%b %b" % (_beyond(encoded), _BEYOND + encoded)
+        return self.plain_cut(encoded) or b"=%b %b" % (_beyond(encoded), _BEYOND + encoded)
 
 
 def _beyond(encoded: bytes) -> bytes:
@@ -139,8 +147,6 @@ def between_members(word: Argument) -> bool:
 
 # --- integers --------------------------------------------------------------------------------
 
-_AFTER = END[:-1] + bytes((END[-1] + 1,))
-
 
 def _is_plain_int(raw: bytes) -> bool:
     return len(raw) <= PLAIN_DIGITS
@@ -150,12 +156,12 @@ def _are_plain_ints(raws: Sequence[Any]) -> bool:
     return None not in raws and max(map(len, raws), default=0) <= PLAIN_DIGITS
 
 
-def _said_int(encoded: bytes) -> bytes | None:
+def _int_cut(encoded: bytes) -> bytes | None:
     """A cut among integers is before all that begins with the encoding of one, or behind it."""
     number = read_order_int(encoded[: -len(END)])
     if number is None or len(raw := b"%d" % number) > PLAIN_DIGITS:
         return None
-    return b"(" + raw if encoded.endswith(_AFTER) else raw
+    return b"(" + raw if encoded.endswith(AFTER) else raw
 
 
 # --- floats ----------------------------------------------------------------------------------
@@ -172,7 +178,7 @@ def _are_plain_floats(raws: Sequence[Any]) -> bool:
     return max(map(abs, numbers), default=0) < _LIMIT
 
 
-def _said_float(encoded: bytes) -> bytes | None:
+def _float_cut(encoded: bytes) -> bytes | None:
     """Encodings are equally long, and so what comes behind one is the next."""
     number = read_order_float(encoded)
     return repr(number).encode() if abs(number) < _LIMIT else None
@@ -181,16 +187,16 @@ def _said_float(encoded: bytes) -> bytes | None:
 # --- which indexes have them -----------------------------------------------------------------
 
 
-def _known(none: bytes) -> dict[bytes | None, bytes]:
+def _known_cuts(none: bytes) -> dict[bytes | None, bytes]:
     return {None: LAST, b"": FIRST, none: FIRST, successor(none): b"(" + OF_NONE}
 
 
-_SMALL = {encoded: raw for raw, encoded in SMALL.items()}
-_SMALL |= {encoded[: -len(END)] + _AFTER: b"(" + raw for encoded, raw in _SMALL.items()}
+_SMALL_CUTS = {encoded: raw for raw, encoded in SMALL.items()}
+_SMALL_CUTS |= {encoded[: -len(END)] + AFTER: b"(" + raw for encoded, raw in _SMALL_CUTS.items()}
 
 _KINDS: dict[str, Callable[[Scalar], Scores]] = {
     "float": lambda kind: Scores(
-        kind, _is_plain_float, _are_plain_floats, None, _said_float, _known(kind.none)
+        kind, _is_plain_float, _are_plain_floats, None, _float_cut, _known_cuts(kind.none)
     ),
 }
 _KINDS["int"] = _KINDS["timedelta"] = lambda kind: Scores(
@@ -198,8 +204,8 @@ _KINDS["int"] = _KINDS["timedelta"] = lambda kind: Scores(
     _is_plain_int,
     _are_plain_ints,
     f"len(raw) <= {PLAIN_DIGITS}",
-    _said_int,
-    _SMALL | _known(kind.none),
+    _int_cut,
+    {**_SMALL_CUTS, **_known_cuts(kind.none)},
 )
 
 

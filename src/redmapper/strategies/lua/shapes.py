@@ -22,7 +22,7 @@ from typing import Any, NamedTuple, TypeAlias
 import attrs
 
 from redmapper.mapping.columns import Column
-from redmapper.mapping.ordering import END, NONE, order_bytes
+from redmapper.mapping.ordering import AFTER, END, NONE, order_bytes
 from redmapper.mapping.predicates import And, Between, Compare, Predicate
 from redmapper.mapping.scalars import order_stored_int
 from redmapper.query.selection import Order, Selection, column_of
@@ -103,6 +103,9 @@ def _read(column: Column, said: Any) -> Literal | None:  # noqa: ANN401 - Compar
     return Literal(span.low, span.high, span.point, raws)
 
 
+LONGEST = 4_000
+"""Bytes of a literal that is read the short way."""
+
 _PLAIN: dict[type, tuple[type, Callable[[Any], bytes], Callable[[bytes], bytes]]] = {
     str: (str, str.encode, order_bytes),
     int: (int, b"%d".__mod__, order_stored_int),
@@ -110,15 +113,13 @@ _PLAIN: dict[type, tuple[type, Callable[[Any], bytes], Callable[[bytes], bytes]]
 """How values of exactly this type are stored, and that is put in order.
 
 Both kinds are variable ones: what comes after all that begins with a value is its end, one up. A
-ValueError is a text with surrogates, or an integer with more digits than Python spells.
+ValueError is a text with surrogates, or an integer with more digits than Python spells; one with so
+many may be stored in hex, and goes the general way.
 """
-
-_AFTER = END[:-1] + bytes((END[-1] + 1,))
-
 
 Ends: TypeAlias = Callable[[bytes, bytes], "tuple[bytes, bytes | None, bytes | None]"]
 
-_PRESENT = NONE[:-1] + bytes((NONE[-1] + 1,))
+_PRESENT = NONE[: -len(END)] + AFTER
 """Where the values begin that are not None."""
 
 _ENDS: dict[str, Ends] = {
@@ -148,8 +149,10 @@ def _compared(
             raw = encode(value)
         except ValueError:
             return otherwise(said)
+        if len(raw) > LONGEST:
+            return otherwise(said)
         encoded = order(raw)
-        return Literal(*ends(encoded, encoded[:-2] + _AFTER), (raw,))
+        return Literal(*ends(encoded, encoded[:-2] + AFTER), (raw,))
 
     return read
 
@@ -167,8 +170,10 @@ def _between(
             raws = encode(low), encode(high)
         except ValueError:
             return otherwise(said)
+        if max(map(len, raws)) > LONGEST:
+            return otherwise(said)
         first, last = order(raws[0]), order(raws[1])
-        return Literal(first, last[:-2] + _AFTER, None, raws) if first <= last else None
+        return Literal(first, last[:-2] + AFTER, None, raws) if first <= last else None
 
     return read
 
@@ -262,6 +267,8 @@ class Shapes:
             return
         if len(self._known) >= MOST_SHAPES:
             self._known.clear()
+        if any(map(between_members, said.words)):
+            return  # other numbers are counted in another way
         columns = [column_of(each.field, selection.mapped) for each in conditions]
         shape = Shape.of(said, tuple(map(read_of, conditions, columns)))
         again = shape.fill(conditions)

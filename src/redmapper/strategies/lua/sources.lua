@@ -75,7 +75,7 @@ local function source_of(kind)
   if kind == 'owners' then return { kind = kind, id = id, hash = key(), values = each(take) } end
   if kind == 'keys' then return { kind = kind, id = id, keys = each(take) } end
   local set, low, high, reverse = key(), take(), take(), flag()
-  local descends = kind == 'sorted' and flag()
+  local descends = kind == 'sorted' and flag() -- by scores no tail descends, and none is said to
   return {
     kind = kind, id = id, set = set, low = low, high = high, reverse = reverse,
     descends = descends, widths = each(term),

@@ -41,6 +41,9 @@ from redmapper.strategies.lua.scores import (
 from redmapper.strategies.lua.shapes import Literal, Make, Said, Spelled
 from redmapper.wire import Argument
 
+_SCORES = 3
+"""Where the words of a column name the sorted set whose scores it has."""
+
 BARE = 3
 """What the script pays for a candidate that no test looks at, in units of half a microsecond."""
 
@@ -115,16 +118,16 @@ class Wording:
             self.keys[key] = kind
         return place
 
-    def compared(self, column: Column) -> tuple[int, int]:
+    def column_to_test(self, column: Column) -> tuple[int, int]:
         """The number of a column that a test is about, and the price of the test.
 
-        It need not read records where the numbers are scores of a sorted set.
+        Where the numbers are scores of a sorted set, the column is told by which.
         """
         number, index = self.column(column), scored_by(column, self.mapped)
         if index is None:
             return number, READ
         said = self._columns[column.name][1]
-        said[-1] = self.key(self.keyspace.index(self.mapped, index), "zset")
+        said[_SCORES] = self.key(self.keyspace.index(self.mapped, index), "zset")
         return number, SCORED
 
     def column(self, column: Column) -> int:
@@ -327,7 +330,7 @@ class Wording:
         terms.append(int(selection.order.key_descending))
         tests: Words = [len(self.tests)]
         for _, test in self.tests:
-            tests += [int(test.reads), *test.words]
+            tests += [int(test.must_read), *test.words]
         words: Words = [len(self._names), *self._names, len(self._columns)]
         for _, said in self._columns.values():
             words += said
@@ -418,7 +421,7 @@ def _makers(places: Sequence[tuple[int, bool]]) -> tuple[Make, Make]:
 
 def _cutters(at: int, scores: Scores) -> tuple[Make, Make]:
     """The same of the cuts of a span among scores, most of which are known."""
-    known, cut = scores.known, scores.cut
+    known, cut = scores.known_cuts, scores.cut
     return (
         lambda literals: known.get(literals[at].low) or cut(literals[at].low),
         lambda literals: known.get(literals[at].high) or cut(literals[at].high),

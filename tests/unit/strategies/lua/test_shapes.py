@@ -1,5 +1,6 @@
 """What is filled in for a query of a known shape is what planning and wording it anew would say."""
 
+import sys
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -22,10 +23,10 @@ from redmapper import (
     UnsupportedQuery,
 )
 from redmapper.mapping.predicates import And, Between, Compare, Predicate, Term
-from redmapper.query.selection import Position, Selection
+from redmapper.query.selection import Position, Selection, column_of
 from redmapper.strategies.lua.find import Planned, Search
 from redmapper.strategies.lua.keys import Keyspace
-from redmapper.strategies.lua.shapes import MOST_SHAPES, Said, Shapes
+from redmapper.strategies.lua.shapes import MOST_SHAPES, Said, Shapes, read_of
 
 
 @attrs.define
@@ -333,3 +334,19 @@ def test_shapes_are_forgotten_rather_than_piled_up():
         fields = (b"%d" % number,)
         shapes.learn(selection([Things.city == "a"], fields=fields), "fields", said)
     assert 1 == len(shapes)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_integers_that_are_stored_in_hex_are_read_as_such(verb: str):
+    """In a process that spells integers of any length, too."""
+    column = column_of(Things.age, MAPPED)
+    values = [10**4300, 10**4301]
+    asked = condition("age", verb, values)
+    before = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(0)
+    try:
+        literal = read_of(asked, column)(asked)
+    finally:
+        sys.set_int_max_str_digits(before)
+    assert literal is not None
+    assert [hex(each).encode() for each in values][: len(literal.raws)] == list(literal.raws)
