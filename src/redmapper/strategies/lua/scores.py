@@ -191,8 +191,8 @@ def _known_cuts(none: bytes) -> dict[bytes | None, bytes]:
     return {None: LAST, b"": FIRST, none: FIRST, successor(none): b"(" + OF_NONE}
 
 
-_SMALL_CUTS = {encoded: raw for raw, encoded in SMALL.items()}
-_SMALL_CUTS |= {encoded[: -len(END)] + AFTER: b"(" + raw for encoded, raw in _SMALL_CUTS.items()}
+_SMALL_CUTS: dict[bytes | None, bytes] = {encoded: raw for raw, encoded in SMALL.items()}
+_SMALL_CUTS |= {encoded[: -len(END)] + AFTER: b"(" + raw for raw, encoded in SMALL.items()}
 
 _KINDS: dict[str, Callable[[Scalar], Scores]] = {
     "float": lambda kind: Scores(
@@ -205,7 +205,7 @@ _KINDS["int"] = _KINDS["timedelta"] = lambda kind: Scores(
     _are_plain_ints,
     f"len(raw) <= {PLAIN_DIGITS}",
     _int_cut,
-    {**_SMALL_CUTS, **_known_cuts(kind.none)},
+    _SMALL_CUTS | _known_cuts(kind.none),
 )
 
 
