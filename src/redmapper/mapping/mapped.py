@@ -20,6 +20,7 @@ from redmapper.mapping.indexes import Index, Unique
 from redmapper.mapping.inline import ColumnOf, generate_column
 from redmapper.mapping.mapper import Mapper
 from redmapper.mapping.records import (
+    Changed,
     Columns,
     FieldChanges,
     RecordCodec,
@@ -317,7 +318,7 @@ class MappedClass:
 
     def changed_columns(
         self, entities: Sequence[object], snapshots: Sequence[Snapshot]
-    ) -> Columns | None:
+    ) -> Changed | None:
         """What differs in all of them from their snapshots, by field: as `compare` tells of each.
 
         None where the same fields do not differ in all, or `compare` must be asked.

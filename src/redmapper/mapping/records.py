@@ -29,7 +29,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import attrs
 
@@ -42,6 +42,14 @@ Snapshot: TypeAlias = tuple[Any, ...]
 FieldChanges: TypeAlias = dict[bytes, "bytes | None"]
 Columns: TypeAlias = dict[bytes, Sequence[bytes]]
 """The stored bytes of many entities: field name -> those of each."""
+
+
+class Changed(NamedTuple):
+    """What differs in many entities from their snapshots, and what snapshots of now would hold."""
+
+    columns: Columns
+    values: Sequence[Sequence[Any]]
+
 
 _ENCODING: dict[type, str] = {
     str: "({it}.encode() if type({it}) is str else {fallback}({it}))",
@@ -61,6 +69,9 @@ _COLUMN: dict[type, str] = {
 }
 """The same for all values of a field at once, each exactly of the type."""
 
+_SPELLED_ONCE = (str, int, date)
+"""Types of which two values are equal exactly if their stored bytes are: not so -0.0 and 0.0."""
+
 
 @attrs.frozen
 class RecordCodec:
@@ -74,7 +85,7 @@ class RecordCodec:
     snapshot: Callable[[Any], Snapshot]
     snapshots: Callable[[Sequence[Any]], list[Snapshot]]
     compare: Callable[[Any, Snapshot], FieldChanges]
-    changed: Callable[[Sequence[Any], Sequence[Snapshot]], Columns | None]
+    changed: Callable[[Sequence[Any], Sequence[Snapshot]], Changed | None]
     suspects: Callable[[Iterable[Any]], list[Any]]
 
 
@@ -90,6 +101,7 @@ def generate_codec(
         "set_attribute": object.__setattr__,
         "is_not": operator.is_not,
         "ne": operator.ne,
+        "Changed": Changed,
         "HUGE": HUGE,
         "HEX": encode_huge,
         **READERS,
@@ -226,24 +238,30 @@ def _changed_source(attributes: list[Attribute], key: Attribute) -> Iterator[str
     yield "    if any(map(is_not, keys, old_0)): return None"
     yield "    found = {}"
     for at, attribute in enumerate(attributes, 1):
-        yield f"    news = [entity.{attribute.name} for entity in entities]"
-        yield f"    if any(map(is_not, news, old_{at})):"
-        yield from (f"        {line}" for line in _changed_column(attribute, f"old_{at}"))
-    yield "    return found"
+        yield f"    new_{at} = [entity.{attribute.name} for entity in entities]"
+        yield f"    if any(map(is_not, new_{at}, old_{at})):"
+        yield from (
+            f"        {line}" for line in _changed_column(attribute, f"new_{at}", f"old_{at}")
+        )
+    values = ["keys", *[f"new_{at}" for at in range(1, len(attributes) + 1)]]
+    yield f"    return Changed(found, ({', '.join(values)},))"
 
 
-def _changed_column(attribute: Attribute, olds: str) -> Iterator[str]:
+def _changed_column(attribute: Attribute, news: str, olds: str) -> Iterator[str]:
     """The lines for a field that some have another object in than before."""
     scalar = attribute.column.kind.scalar
     said = _COLUMN.get(scalar.type) if scalar is not None else None
     if said is None or scalar is None:
         yield "return None"
         return
-    for values in ("news", olds):
+    for values in (news, olds):
         yield f"if set(map(type, {values})) != {{{scalar.type.__name__}}}: return None"
-    yield f"news = {said.replace('values', 'news')}"
-    yield f"differ = list(map(ne, news, {said.replace('values', olds)}))"
-    yield f"if all(differ): found[{attribute.column.stored!r}] = news"
+    yield f"encoded = {said.replace('values', news)}"
+    if scalar.type in _SPELLED_ONCE:
+        yield f"differ = list(map(ne, {news}, {olds}))"
+    else:
+        yield f"differ = list(map(ne, encoded, {said.replace('values', olds)}))"
+    yield f"if all(differ): found[{attribute.column.stored!r}] = encoded"
     yield "elif any(differ): return None"
 
 

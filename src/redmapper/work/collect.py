@@ -192,12 +192,13 @@ def _change_run(found: Sequence[Tracked], version: bytes) -> ChangeRun | None:
     ]
     if len(snapshots) < len(found):
         return None
-    columns = mapped.changed_columns([each.obj for each in found], snapshots)
-    if not columns:
+    changed = mapped.changed_columns([each.obj for each in found], snapshots)
+    if not (changed and changed.columns):
         return None
+    columns, values = changed
     columns[VERSION] = [version] * len(found)
     bases = [each.base or {} for each in found]
-    return ChangeRun(mapped, [each.key or b"" for each in found], bases, columns)
+    return ChangeRun(mapped, [each.key or b"" for each in found], bases, columns, values)
 
 
 def are_plain(found: Sequence[Tracked]) -> bool:

@@ -419,7 +419,10 @@ def _assign(pending: Pending, key: KeyBytes | None) -> None:
 
 def _settle_run(found: list[Tracked], run: Run | ChangeRun) -> None:
     """What `Tracked.settle` comes to for each of plain objects that are written in columns."""
-    snapshots = run.mapped.codec.snapshots([each.obj for each in found])
+    if isinstance(run, ChangeRun):
+        snapshots = run.snapshots()
+    else:
+        snapshots = run.mapped.codec.snapshots([each.obj for each in found])
     for tracked, record, snapshot in zip(found, run.records(), snapshots, strict=True):
         tracked.base, tracked.snapshot = record, snapshot
 

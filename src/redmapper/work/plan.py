@@ -8,13 +8,13 @@ right because the check proves that the stored record is still `base`, as far as
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import attrs
 
 from redmapper.mapping.columns import VERSION, Record
 from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex, differences
-from redmapper.mapping.records import Columns, FieldChanges
+from redmapper.mapping.records import Columns, FieldChanges, Snapshot
 
 
 @attrs.frozen
@@ -163,13 +163,15 @@ class ChangeRun(Sequence[EntityWrite]):
     """Changes of the same fields of loaded entities of one mapper, held in columns, too.
 
     `bases` are the records that they were loaded from, `columns` the fields that differ, the
-    version among them, of which none goes.
+    version among them, of which none goes. `values` are what their attributes are by now, column by
+    column, as a snapshot has them.
     """
 
     mapped: MappedClass
     keys: Sequence[KeyBytes] = attrs.field(repr=False)
     bases: Sequence[Record] = attrs.field(repr=False)
     columns: Columns = attrs.field(repr=False)
+    values: Sequence[Sequence[Any]] = attrs.field(repr=False)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -202,11 +204,15 @@ class ChangeRun(Sequence[EntityWrite]):
 
     def records(self) -> list[Record]:
         """The records."""
-        names, rows = tuple(self.columns), zip(*self.columns.values(), strict=True)
-        return [
-            {**base, **dict(zip(names, values))}  # noqa: B905 - a value for each name
-            for base, values in zip(self.bases, rows, strict=True)
-        ]
+        found = [base.copy() for base in self.bases]
+        for name, column in self.columns.items():
+            for record, value in zip(found, column, strict=True):
+                record[name] = value
+        return found
+
+    def snapshots(self) -> list[Snapshot]:
+        """The entities as they are written, whatever has become of them since."""
+        return list(zip(*self.values, strict=True))
 
 
 @attrs.frozen(eq=False)

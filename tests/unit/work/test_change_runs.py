@@ -30,6 +30,7 @@ from redmapper.strategies.lua.commit import CallOfMany, compile_plan
 from redmapper.strategies.lua.entries import Places
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.receipts import Lane
+from redmapper.strategies.memory import BoundMemory
 from redmapper.work import flush
 from redmapper.work.collect import lone_write, run_of
 from redmapper.work.identity import Tracked
@@ -298,6 +299,25 @@ def test_changes_of_many_are_written_in_columns(store: Store, plans: list[FlushP
     assert [ChangeRun, tuple] == [type(plan.writes) for plan in plans]
     expected = [Item("a", age=6, note="n", id=1), Item("b", age=6, id=2), Item("c", age=6, id=3)]
     assert expected == store.get_many(Item, [1, 2, 3])
+
+
+def test_what_changes_while_a_commit_is_under_way_is_left_to_the_next(store: Store):
+    """The unit knows what it has written, not what the objects have become since."""
+    with store.unit() as unit:
+        found = [unit.require(Item, key) for key in (1, 2)]
+        for item in found:
+            item.age = 7
+        commit = BoundMemory.commit
+
+        def meanwhile(self: BoundMemory, plan: FlushPlan) -> Any:
+            found[0].age = 8
+            return commit(self, plan)
+
+        with patch.object(BoundMemory, "commit", meanwhile):
+            unit.commit()
+        assert [7, 7] == [item.age for item in store.get_many(Item, [1, 2]) if item]
+        unit.commit()
+    assert [8, 7] == [item.age for item in store.get_many(Item, [1, 2]) if item]
 
 
 def test_who_was_changed_by_others_is_named(store: Store):
