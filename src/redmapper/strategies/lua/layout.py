@@ -12,10 +12,9 @@ The key of an entity is in the name of its Redis key, so the hash does not repea
 from __future__ import annotations
 
 import operator
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import compress, repeat, takewhile
+from itertools import takewhile
 from typing import NamedTuple
 
 from redmapper.mapping.columns import Record
@@ -34,17 +33,15 @@ def _following(name: bytes) -> tuple[bytes, ...]:
     return tuple([b"%b:%d" % (name, number) for number in range(1, MOST // PIECE + 1)])
 
 
-_cut: Callable[[bytes], list[bytes]] = re.compile(rb".{1,%d}" % PIECE, re.DOTALL).findall
-
-
 def _put(fields: FieldChanges, name: bytes, value: bytes) -> None:
     """Put a value in pieces."""
-    fields.update(zip((name, *_following(name)), _cut(value)))  # noqa: B905 - as many as there are
-
-
-_ABSENT = repeat(b"")
-_IS_LONG = PIECE.__lt__
-"""Of a size. Long values are few, and so they are not looked for one by one."""
+    fields[name] = value[:PIECE]
+    at = PIECE
+    for following in _following(name):
+        if at >= len(value):
+            break
+        fields[following] = value[at : at + PIECE]
+        at += PIECE
 
 
 def cut(
@@ -54,18 +51,14 @@ def cut(
 
     `long` are those of the changed fields that may stand in pieces, if that is known.
     """
-    fields, names = changes, tuple(changes if long is None else long)
-    if base is not None:
-        for name in compress(names, map(_IS_LONG, map(len, map(base.get, names, _ABSENT)))):
-            before = len(base[name])
-            if before <= MOST:
-                fields = {**fields, **dict.fromkeys(_following(name)[: (before - 1) // PIECE])}
-    present: Record = changes  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
-    if None in changes.values():
-        present = {name: value for name, value in changes.items() if value is not None}
-    for name in compress(names, map(_IS_LONG, map(len, map(present.get, names, _ABSENT)))):
-        value = present[name]
-        if len(value) <= MOST:
+    fields = changes
+    for name in changes if long is None else long:
+        if base is not None and PIECE < len(before := base.get(name, b"")) <= MOST:
+            gone = _following(name)[: (len(before) - 1) // PIECE]
+            fields = {**fields, **dict.fromkeys(gone)}
+    for name in changes if long is None else long:
+        value = changes.get(name)
+        if value is not None and PIECE < len(value) <= MOST:
             if fields is changes:
                 fields = changes.copy()
             _put(fields, name, value)
