@@ -10,7 +10,7 @@ import redis
 
 from redmapper import forks
 from redmapper.faces.exchange import failure
-from redmapper.faces.sync.plain import behind, direct
+from redmapper.faces.sync.plain import behind, direct, waiting_in_kernel
 
 
 class Links(Protocol):
@@ -83,7 +83,7 @@ class OwnLinks:
             try:
                 link = self.idle.pop()
             except IndexError:
-                return SharedLinks(self.client).take()
+                return waiting_in_kernel(SharedLinks(self.client).take())
             if _is_quiet(link):
                 return link
             SharedLinks(self.client).drop(link)
