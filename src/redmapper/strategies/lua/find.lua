@@ -245,7 +245,9 @@ local function walked()
         end
         return
       end
-      count = math.min(2 * count, 500)
+      -- As many more as seem to be needed by what has passed so far, and a quarter beyond.
+      local needed = 1.25 * (enough - #kept - total) * seen / math.max(#kept + total, 1)
+      count = math.ceil(math.min(2 * count, 500, math.max(needed, 16)))
     end
   end
 end

@@ -4,9 +4,14 @@
 local function key_reader(source)
   local widths, descends, scored = source.widths, source.descends, source.kind == 'scored'
 
-  local function complement(text)
-    return (string.gsub(text, '.', function(c) return string.char(255 - byte(c)) end))
-  end
+  -- Of each byte, worked out when it is first met: few are.
+  local complements = descends and setmetatable({}, {
+    __index = function(known, c)
+      local other = string.char(255 - byte(c))
+      known[c] = other
+      return other
+    end,
+  })
 
   return function(member)
     local from, fields = 1, #widths
@@ -25,7 +30,7 @@ local function key_reader(source)
       end
     end
     local tail = sub(member, from)
-    return key_in(descends and complement(tail) or tail)
+    return key_in(descends and string.gsub(tail, '.', complements) or tail)
   end
 end
 

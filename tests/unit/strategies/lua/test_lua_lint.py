@@ -26,6 +26,7 @@ GIVEN = {
     *("redis", "KEYS", "ARGV", "string", "tonumber", "tostring", "unpack", "math", "ipairs"),
     "cmsgpack",
     "table",
+    "setmetatable",
 }
 
 
