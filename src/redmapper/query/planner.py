@@ -186,7 +186,7 @@ def plan_access(selection: Selection) -> Access:
 
 def plan_accesses(selection: Selection) -> tuple[Access, ...]:
     """Every access to a selection's rows, at least one; NoIndex as `plan_access`."""
-    selection.order  # noqa: B018 - an order that is none is refused before all else
+    selection.check_order()
     check(selection.where, selection)  # names what is wrong with the condition itself
     found = _accesses(selection)
     if not found:

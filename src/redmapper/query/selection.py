@@ -82,6 +82,10 @@ class Selection:
         """The order, resolved. Raises UnknownField, and UnsupportedQuery for what has none."""
         return resolve_order(self.terms, self.mapped)
 
+    def check_order(self) -> None:
+        """Raise what `order` raises: an order that is none is refused before all else."""
+        _ = self.order
+
     @cached_property
     def names(self) -> tuple[bytes, ...] | None:
         """The stored fields that are wanted of each record; None: all."""

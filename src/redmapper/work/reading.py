@@ -235,7 +235,7 @@ class Reading:
         """What is asked; of its rows whole records, or only what objects are made of."""
         mapped = self.session.registry.mapped(asked.mapper)
         selection = asked.selection(mapped, None if whole else mapped.loaded)
-        selection.order  # noqa: B018 - an order that is none is refused before all else
+        selection.check_order()
         return selection
 
     def _overlay(self, mapped: MappedClass) -> Overlay:
