@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
-from operator import attrgetter
 from typing import Any
 
 import attrs
@@ -21,19 +20,16 @@ from redmapper.query.planner import (
     ByUnique,
     Either,
     conditions_of,
-    range_of,
 )
 from redmapper.query.selection import Selection
-from redmapper.query.spans import Span
 from redmapper.strategies.lua.conditions import FREE, READ, SCORED, TESTS, Late, Test, Words
 from redmapper.strategies.lua.entries import tail_descends
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.layout import cuttable
 from redmapper.strategies.lua.packing import packed_terms
+from redmapper.strategies.lua.ranges import NOWHERE, cuts_of, ranges_of
 from redmapper.strategies.lua.scores import (
     Scores,
-    before,
-    behind,
     between_members,
     scored_by,
     scores_of,
@@ -176,8 +172,8 @@ class Wording:
         self, word: bytes, by: Predicate, make: Callable[[int, Sequence[Literal]], bytes]
     ) -> bytes:
         """A word made of one condition's literals; `make` is told which these are."""
-        position = self._positions.get(id(by))
-        if position is None:  # inside another one
+        (position,) = self._positions_of([by])
+        if position == NOWHERE:
             return word
         return Spelled.by(word, partial(make, position))
 
@@ -189,39 +185,17 @@ class Wording:
 
     def _joined(self, head: bytes, by: Sequence[Predicate]) -> Make | None:
         """What makes an encoded value of the literals of these conditions, a field each."""
-        positions = [self._positions.get(id(each), -1) for each in by]
-        if not positions or min(positions) < 0:
+        positions = self._positions_of(by)
+        if not positions or NOWHERE in positions:
             return None
         if len(positions) == 1:
             (only,) = positions
             return lambda literals: head + literals[only].low
         return lambda literals: head + b"".join([literals[at].low for at in positions])
 
-    def _ranges(self, source: ByOrdered, by: Sequence[Predicate]) -> Iterator[tuple[bytes, bytes]]:
-        """Both ends of each range, as ZRANGE BYLEX wants them, in the order of the walk."""
-        fields = [term.descending for term in source.index.index.terms] if source.index else []
-        positions = [self._positions.get(id(each), -1) for each in by]
-        known = positions and min(positions) >= 0 and len(source.ranges) == 1
-
-        makes: tuple[Make | None, Make | None] = (None, None)
-        if known:
-            makes = _makers(list(zip(positions, fields, strict=False)))
-        for low, high in reversed(source.ranges) if source.reverse else source.ranges:
-            first, last = _ends(low, high)
-            yield Spelled.by(first, makes[0]), Spelled.by(last, makes[1])
-
-    def _cuts(
-        self, source: ByOrdered, scores: Scores, by: Sequence[Predicate], *, reverse: bool
-    ) -> Iterator[tuple[bytes, bytes]]:
-        """Both cuts of each span, among scores, in the order of the walk."""
-        spans = sorted(source.spans, key=attrgetter("low"), reverse=reverse)
-        if source.behind is not None:
-            yield from _cuts_behind(*source.behind, spans, scores, reverse=reverse)
-            return
-        position = self._positions.get(id(by[0]), -1) if len(by) == 1 == len(spans) else -1
-        low, high = _cutters(position, scores) if position >= 0 else (None, None)
-        for span in spans:
-            yield Spelled.by(scores.cut(span.low), low), Spelled.by(scores.cut(span.high), high)
+    def _positions_of(self, by: Iterable[Predicate]) -> list[int]:
+        """Where these conditions stand among all."""
+        return [self._positions.get(id(each), NOWHERE) for each in by]
 
     def _note(self, index: MappedIndex) -> None:
         self.secret = self.secret or not index.stored.isdisjoint(self.mapped.hidden)
@@ -281,7 +255,7 @@ class Wording:
         self, source: ByOrdered, at: int, by: Sequence[Predicate], *widths: int, descends: bool
     ) -> Iterator[Words]:
         """By what members begin with, their fields having these widths."""
-        for bounds in self._ranges(source, by):
+        for bounds in ranges_of(source, self._positions_of(by)):
             ends = *bounds, int(source.reverse), int(descends)
             yield self.source("sorted", at, *ends, len(widths), *widths)
 
@@ -291,7 +265,7 @@ class Wording:
         """By the scores, which ascend whatever the index was declared to do."""
         index: Any = source.index
         reverse = source.reverse != tail_descends(index)
-        for low, high in self._cuts(source, scores, by, reverse=reverse):
+        for low, high in cuts_of(source, scores, self._positions_of(by), reverse=reverse):
             yield self.source("scored", at, low, high, int(reverse), 1, scores.kind.width)
 
     def members(
@@ -395,50 +369,6 @@ def parted(words: Words) -> Words:
     """
     terms = [word for word in words if not isinstance(word, bytes)]
     return [packed_terms(terms), *[word for word in words if isinstance(word, bytes)]]
-
-
-def _ends(low: bytes, high: bytes | None) -> tuple[bytes, bytes]:
-    return b"[" + low, b"+" if high is None else b"(" + high
-
-
-def _makers(places: Sequence[tuple[int, bool]]) -> tuple[Make, Make]:
-    """What makes both ends of a range of literals: where those stand, whether the field descends.
-
-    Of one field that ascends, its span says them as they are.
-    """
-
-    def ends(literals: Sequence[Literal]) -> tuple[bytes, bytes]:
-        return _ends(*range_of([(literals[at].span, down) for at, down in places]))
-
-    if len(places) == 1 and not places[0][1]:
-        ((at, _),) = places
-        return (
-            lambda literals: b"[" + literals[at].low,
-            lambda literals: b"+" if (high := literals[at].high) is None else b"(" + high,
-        )
-    return lambda literals: ends(literals)[0], lambda literals: ends(literals)[1]
-
-
-def _cutters(at: int, scores: Scores) -> tuple[Make, Make]:
-    """The same of the cuts of a span among scores, most of which are known."""
-    known, cut = scores.known_cuts, scores.cut
-    return (
-        lambda literals: known.get(literals[at].low) or cut(literals[at].low),
-        lambda literals: known.get(literals[at].high) or cut(literals[at].high),
-    )
-
-
-def _cuts_behind(
-    value: bytes, tail: bytes, spans: Iterable[Span], scores: Scores, *, reverse: bool
-) -> Iterator[tuple[bytes, bytes]]:
-    """Both cuts of each span, or of what is left of it behind a row."""
-    row = scores.entry_of(value, tail)
-    for span in spans:
-        low, high = scores.cut(span.low), scores.cut(span.high)
-        if span.holds(value):
-            yield (low, before(row)) if reverse else (behind(row), high)
-        elif (span.low > value) != reverse:
-            yield low, high
 
 
 _COUNTED = {"sorted": "ZLEXCOUNT", "scored": "ZCOUNT", "set": "SCARD"}
