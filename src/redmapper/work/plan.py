@@ -171,7 +171,7 @@ class ChangeRun(Sequence[EntityWrite]):
     keys: Sequence[KeyBytes] = attrs.field(repr=False)
     bases: Sequence[Record] = attrs.field(repr=False)
     columns: Columns = attrs.field(repr=False)
-    values: Sequence[Sequence[Any]] = attrs.field(repr=False)
+    values: Sequence[Sequence[Any]] = attrs.field(default=(), repr=False)
 
     def __len__(self) -> int:
         return len(self.keys)

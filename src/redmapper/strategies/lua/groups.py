@@ -56,26 +56,24 @@ class Group:
 class Alike(NamedTuple):
     """Writes that change the same fields, as the plan has them, and their positions in it."""
 
-    positions: list[int]
-    writes: list[EntityWrite]
+    positions: Sequence[int]
+    writes: Sequence[EntityWrite]
 
 
 def groups_of(writes: Sequence[EntityWrite], places: Places) -> list[Group]:
     """The groups of a plan."""
     if isinstance(writes, ChangeRun):
-        return list(_changed(writes, places.of(writes.mapped)))
+        run, here = Alike(range(len(writes)), writes), places.of(writes.mapped)
+        return list(_changed(AtVersion, run, writes, here))
     if isinstance(writes, Run):
         return list(_new(Absent, range(len(writes)), writes, places.of(writes.mapped)))
-    found: dict[tuple[object, ...], Alike] = {}
+    found: dict[tuple[object, ...], list[int]] = {}
     for position, write in enumerate(writes):
         mapped, _, check, base, record, changes = write
         kind = (check.__class__, mapped, base is None, record is None, *changes)
-        alike = found.get(kind)
-        if alike is None:
-            alike = found[kind] = Alike([], [])
-        alike.positions.append(position)
-        alike.writes.append(write)
-    return [group for alike in found.values() for group in _shaped(alike, places)]
+        found.setdefault(kind, []).append(position)
+    each = [Alike(positions, [writes[at] for at in positions]) for positions in found.values()]
+    return [group for alike in each for group in _shaped(alike, places)]
 
 
 def _shaped(alike: Alike, places: Places) -> Iterator[Group]:
@@ -85,19 +83,16 @@ def _shaped(alike: Alike, places: Places) -> Iterator[Group]:
     if record is None:
         yield _group(alike, here, None, (), [])
         return
-    columns = _columns(alike.writes)
+    columns = dict(zip(names, _columns(alike.writes), strict=True))
     if base is None:
-        run = Run(mapped, _keys(alike), dict(zip(names, columns, strict=True)))
+        run = Run(mapped, _keys(alike), columns)
         yield from _new(type(check), alike.positions, run, here)
-        return
-    affected = here.affected(names)
-    before = {name: _before(alike, name) for name in affected.long}
-    if any(None in column for column in columns) or not _whole(
-        dict(zip(names, columns, strict=True)), before
-    ):
+    elif any(None in column for column in columns.values()):
         yield from _field_by_field(alike, here)
-        return
-    yield _group(alike, here, names, (), columns)
+    else:
+        bases = [write.base or {} for write in alike.writes]
+        changed = ChangeRun(mapped, _keys(alike), bases, columns)
+        yield from _changed(type(check), alike, changed, here)
 
 
 def _columns(writes: Iterable[EntityWrite]) -> list[Sequence[bytes]]:
@@ -182,13 +177,15 @@ def _entries(
     )
 
 
-def _changed(run: ChangeRun, here: MapperPlaces) -> Iterator[Group]:
-    """The same fields of all, mostly one group."""
+def _changed(
+    check: type[Check], alike: Alike, run: ChangeRun, here: MapperPlaces
+) -> Iterator[Group]:
+    """The same fields of all, of which none goes: mostly one group."""
     names = tuple(run.columns)
     affected = here.affected(names)
     before = {name: run.before(name) for name in affected.long}
     if not _whole(run.columns, before):
-        yield from _field_by_field(Alike([*range(len(run))], [*run]), here)
+        yield from _field_by_field(Alike([*alike.positions], [*alike.writes]), here)
         return
     come = go = None
     if affected.indexed:
@@ -197,13 +194,9 @@ def _changed(run: ChangeRun, here: MapperPlaces) -> Iterator[Group]:
             lambda name: before.get(name) or run.before(name), lambda: run.bases, tails
         )
         come = affected.standings(run.column, run.records, tails)
-    shape = Shape(AtVersion, run.mapped, False, names, ())  # noqa: FBT003 - a value
+    shape = Shape(check, run.mapped, False, names, ())  # noqa: FBT003 - a value
     columns = [*run.columns.values()]
-    yield Group(shape, here, affected, range(len(run)), run.keys, columns, come, go)
-
-
-def _before(alike: Alike, name: bytes) -> list[bytes | None]:
-    return [write.base.get(name) for write in alike.writes if write.base]
+    yield Group(shape, here, affected, alike.positions, run.keys, columns, come, go)
 
 
 def _whole(columns: Columns, before: Mapping[bytes, Sequence[bytes | None]]) -> bool:
