@@ -221,14 +221,20 @@ def _numbers(held: Held, record: str, told: str) -> Iterator[str]:
             entry = f"(tail, raw) if raw is not None and {plain} else {entry}"
         yield f"get = {record}.get"
         yield f"raw = {raw_of_one(each.number)}"
-        yield f"{told}_member_{at}, {told}_score_{at} = {entry}"
+        yield f"{', '.join(_numbered(at, told))} = {entry}"
+
+
+def _numbered(at: int, told: str) -> tuple[str, str]:
+    """The names of such an entry's member and score; those of attributes begin with `told`."""
+    return f"member_{at}_{told}", f"score_{at}_{told}"
 
 
 def _entries(held: Held, told: str) -> Iterator[dict[str, str]]:
     """The expressions of the member and the score in each sorted set."""
     for at, each in enumerate(held.sorted):
         if each.scores:
-            yield {"member": f"{told}_member_{at}", "score": f"{told}_score_{at}"}
+            member, score = _numbered(at, told)
+            yield {"member": member, "score": score}
         else:
             yield {"member": member_of(each.terms, told), "score": repr(NO_SCORE)}
 

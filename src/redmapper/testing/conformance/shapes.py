@@ -721,6 +721,8 @@ class Namesake:
     key: str | None = None
     value: int = 1
     date: str = "d"
+    member_2: str = "m"
+    score_2: str = "s"
     id: int | None = None
 
 
@@ -734,12 +736,16 @@ class Namesakes(Mapper[Namesake]):
     key = Field[str | None]()
     value = Field[int]()
     date = Field[str]()
+    member_2 = Field[str]()
+    score_2 = Field[str]()
 
     by_datetime = Unique(datetime)
     by_record = Ordered(record, datetime.desc())
     by_base = Lookup(base, date)
     by_key = Unique(key)
     by_value = Ordered(value)
+    by_member = Lookup(member_2)
+    by_score = Lookup(score_2)
 
 
 def _namesakes() -> list[Namesake]:
@@ -759,6 +765,8 @@ class TestShapesAtWork:
             uow.add(
                 attrs.evolve(_namesakes()[0], datetime=dt.datetime(2027, 1, 1, tzinfo=dt.UTC), id=4)
             )
+        alike = store.query(Namesake).where(Namesakes.member_2 == "m", Namesakes.score_2 == "s")
+        assert [1, 2, 3, 4] == alike.keys()
         with store.unit() as uow:
             for loaded in uow.get_many(Namesake, [1, 2, 3]):
                 assert loaded is not None
@@ -771,6 +779,7 @@ class TestShapesAtWork:
         assert [3, 1, 2] == [row.id for row in rows.all()]
         assert [3] == [row.id for row in rows.where(Namesakes.value == 4).all()]
         assert 3 == rows.where(Namesakes.base == "b", Namesakes.date == "d").count()
+        assert [1, 2, 3] == alike.keys()
         assert 2 == store.get_by(Namesakes.by_datetime, dt.datetime(2026, 1, 2, tzinfo=dt.UTC)).id
         assert 3 == store.get_by(Namesakes.by_key, "k3").id
 
