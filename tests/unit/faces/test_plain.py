@@ -13,15 +13,7 @@ from redis import exceptions as theirs
 from redis._parsers import hiredis as theirs_parser
 
 from redmapper.faces.sync import plain as room
-from redmapper.faces.sync.plain import (
-    Plain,
-    behind,
-    direct,
-    plain_of,
-    receive,
-    send,
-    waiting_in_kernel,
-)
+from redmapper.faces.sync.plain import Plain, behind, direct, plain_of, receive, send
 from redmapper.faces.sync.runner import _ask, _require_lasting
 
 SECOND = 1.0
@@ -241,42 +233,6 @@ def test_a_direct_link_is_not_quiet_with_a_reply_too_many(ours: socket.socket, e
     end.sendall(b"+one\r\n+two\r\n")
     assert [b"one"] == receive(direct_link.plain, 1)
     assert direct_link.can_read(timeout=0)
-
-
-@pytest.mark.skipif(not room.KERNEL_WAITS, reason="timeouts of sockets have another form here")
-def test_the_kernel_waits_for_a_link_of_ones_own(ours: socket.socket, end: socket.socket):
-    """As long as the socket has waited before; what comes in between is a reply."""
-    ours.settimeout(0.05)
-    found = waiting_in_kernel(direct(link(ours)))
-    assert ours.gettimeout() is None
-    end.sendall(b"+OK\r\n")
-    assert [b"OK"] == found.ask([], 1)
-    with pytest.raises(theirs.TimeoutError, match="Timeout reading"):
-        found.ask([], 1)
-
-
-@pytest.mark.skipif(not room.KERNEL_WAITS, reason="timeouts of sockets have another form here")
-def test_the_kernel_does_not_wait_for_ever_to_write(ours: socket.socket):
-    """Where nobody reads at the other end."""
-    ours.settimeout(0.05)
-    found = waiting_in_kernel(direct(link(ours)))
-    with pytest.raises(OSError, match=r"unavailable|timed out"):
-        found.ask([b"x" * 50_000_000], 1)
-
-
-@pytest.mark.parametrize("timeout", [None, 0.0])
-def test_a_socket_without_a_timeout_waits_as_before(ours: socket.socket, timeout: float | None):
-    """There is nothing that the kernel should be told."""
-    ours.settimeout(timeout)
-    waiting_in_kernel(direct(link(ours)))
-    assert timeout == ours.gettimeout()
-
-
-def test_what_is_not_plain_waits_in_its_own_way(ours: socket.socket):
-    """As redis-py does."""
-    connection = link(ours, Recording)
-    assert connection is waiting_in_kernel(direct(connection))
-    assert ours.gettimeout() == 30 * SECOND
 
 
 def test_behind_a_direct_link_is_the_connection(ours: socket.socket):

@@ -10,7 +10,7 @@ import redis
 
 from redmapper import forks
 from redmapper.faces.exchange import failure
-from redmapper.faces.sync.plain import behind, direct, waiting_in_kernel
+from redmapper.faces.sync.plain import behind, direct
 
 
 class Links(Protocol):
@@ -83,7 +83,7 @@ class OwnLinks:
             try:
                 link = self.idle.pop()
             except IndexError:
-                return waiting_in_kernel(SharedLinks(self.client).take())
+                return SharedLinks(self.client).take()
             if _is_quiet(link):
                 return link
             SharedLinks(self.client).drop(link)

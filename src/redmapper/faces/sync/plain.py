@@ -11,8 +11,6 @@ from __future__ import annotations
 import os
 import select
 import socket
-import struct
-import sys
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import islice
@@ -89,31 +87,6 @@ def direct(connection: Any) -> Any:  # noqa: ANN401 - redis-py's, as long as it 
     return PlainLink(connection, plain, waiting.poll)
 
 
-KERNEL_WAITS = sys.platform == "linux"
-"""Where a socket's timeouts can be left to the kernel, in the form that is given here."""
-
-_TIMEVAL = struct.Struct("@ll")  # seconds, microseconds
-
-
-def waiting_in_kernel(link: Any) -> Any:  # noqa: ANN401 - as above
-    """A link of which nobody else has the socket; its timeouts are the kernel's from now on.
-
-    A socket of Python that has a timeout asks the kernel first, each time, whether something has
-    come: a system call for each reply.
-    """
-    if type(link) is not PlainLink or not KERNEL_WAITS:
-        return link
-    sock, _ = link.plain
-    timeout = sock.gettimeout()
-    if timeout:
-        seconds = int(timeout)
-        waits = _TIMEVAL.pack(seconds, max(1, int((timeout - seconds) * 1e6)))
-        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
-            sock.setsockopt(socket.SOL_SOCKET, option, waits)
-        sock.settimeout(None)
-    return link
-
-
 def behind(link: Any) -> Any:  # noqa: ANN401 - as above
     """The connection of redis-py that `direct` was given."""
     return link.theirs if type(link) is PlainLink else link
@@ -151,7 +124,7 @@ def receive(plain: Plain, wanted: int) -> list[Any]:
 def _come(sock: socket.socket) -> bytes:
     try:
         data = sock.recv(READ_SIZE)
-    except (TimeoutError, BlockingIOError) as late:
+    except TimeoutError as late:
         message = "Timeout reading from socket"
         raise theirs.TimeoutError(message) from late
     if not data:
