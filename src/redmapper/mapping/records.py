@@ -48,12 +48,12 @@ class Changed(NamedTuple):
     """What differs in many entities from their snapshots, and what snapshots of now would hold."""
 
     columns: Columns
-    values: Sequence[Sequence[Any]]
+    attributes: Sequence[Sequence[Any]]
 
 
 _ENCODING: dict[type, str] = {
     str: "({it}.encode() if type({it}) is str else {fallback}({it}))",
-    int: "(b'%d' % {it} if type({it}) is int and -HUGE < {it} < HUGE else {fallback}({it}))",
+    int: "(b'%d' % {it} if type({it}) is int and LEAST < {it} < HUGE else {fallback}({it}))",
     float: "(repr({it}).encode() if type({it}) is float else {fallback}({it}))",
     datetime: "({it}.isoformat().encode() if type({it}) is datetime else {fallback}({it}))",
     date: "({it}.isoformat().encode() if type({it}) is date else {fallback}({it}))",
@@ -62,7 +62,7 @@ _ENCODING: dict[type, str] = {
 
 _COLUMN: dict[type, str] = {
     str: "list(map(str.encode, values))",
-    int: "[b'%d' % value if -HUGE < value < HUGE else HEX(value) for value in values]",
+    int: "[b'%d' % value if LEAST < value < HUGE else HEX(value) for value in values]",
     float: "list(map(str.encode, map(float.__repr__, values)))",
     datetime: "list(map(str.encode, map(datetime.isoformat, values)))",
     date: "list(map(str.encode, map(date.isoformat, values)))",
@@ -103,6 +103,7 @@ def generate_codec(
         "ne": operator.ne,
         "Changed": Changed,
         "HUGE": HUGE,
+        "LEAST": -HUGE,
         "HEX": encode_huge,
         **READERS,
     }

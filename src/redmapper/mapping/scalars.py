@@ -154,6 +154,8 @@ A constant, so that a process with another limit (`sys.set_int_max_str_digits`) 
 integer another spelling.
 """
 
+_LEAST = -HUGE  # once: to negate so long an integer is to copy it
+
 _ANY_DECIMAL = decimal.Context(capitals=1, traps=[decimal.InvalidOperation])
 """Reads and spells Decimals alike in every process: the caller's context may have other habits."""
 
@@ -161,7 +163,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def _encode_int(value: int) -> bytes:
-    return b"%d" % value if -HUGE < value < HUGE else encode_huge(value)
+    return b"%d" % value if _LEAST < value < HUGE else encode_huge(value)
 
 
 def encode_huge(value: int) -> bytes:

@@ -129,14 +129,14 @@ _CHEAPNESS = {ByKeys: 3, ByUnique: 2, ByLookup: 1, ByOrdered: 0, Either: -1}
 class _Asked:
     """A selection with its conditions taken apart, and sorted by the columns they speak of.
 
-    Those on the key have spans of it as an index has it, and in `keys` as the listing has it.
+    Those on the key have spans of it as an index has it, and in `key_spans` as the listing has it.
     """
 
     selection: Selection
     conditions: tuple[Predicate, ...]
     spans: dict[str, list[tuple[Predicate, Spans]]]
     elements: dict[str, tuple[Predicate, list[bytes]]]
-    keys: list[tuple[Predicate, Spans]]
+    key_spans: list[tuple[Predicate, Spans]]
 
     @classmethod
     def of(cls, selection: Selection) -> _Asked:
@@ -144,7 +144,7 @@ class _Asked:
         conditions = tuple(conditions_of(selection.where))
         spans: dict[str, list[tuple[Predicate, Spans]]] = {}
         elements: dict[str, tuple[Predicate, list[bytes]]] = {}
-        keys: list[tuple[Predicate, Spans]] = []
+        key_spans: list[tuple[Predicate, Spans]] = []
         key = selection.mapped.key
         for condition in conditions:
             field = getattr(getattr(condition, "part", condition), "field", None)
@@ -158,8 +158,8 @@ class _Asked:
             elif (found := selection.spans(condition, column)) is not None:
                 spans.setdefault(column.name, []).append((condition, found))
                 if column is key.attribute.column:
-                    keys.append((condition, spans_of(condition, key.listed) or ()))
-        return cls(selection, conditions, spans, elements, keys)
+                    key_spans.append((condition, spans_of(condition, key.listed) or ()))
+        return cls(selection, conditions, spans, elements, key_spans)
 
     def access(
         self,
@@ -285,7 +285,7 @@ def _by_key(asked: _Asked) -> Access | None:
     """The key always serves: exact keys, or a range of the listing."""
     selection = asked.selection
     order = selection.order
-    for condition, spans in asked.keys:
+    for condition, spans in asked.key_spans:
         if all(span.point is not None for span in spans):
             keys = tuple(dict.fromkeys(_keys_of(condition, selection.mapped)))
             return asked.access(ByKeys(keys), (condition,))

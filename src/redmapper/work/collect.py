@@ -195,10 +195,10 @@ def _change_run(found: Sequence[Tracked], version: bytes) -> ChangeRun | None:
     changed = mapped.changed_columns([each.obj for each in found], snapshots)
     if not (changed and changed.columns):
         return None
-    columns, values = changed
+    columns, attributes = changed
     columns[VERSION] = [version] * len(found)
     bases = [each.base or {} for each in found]
-    return ChangeRun(mapped, [each.key or b"" for each in found], bases, columns, values)
+    return ChangeRun(mapped, [each.key or b"" for each in found], bases, columns, attributes)
 
 
 def are_plain(found: Sequence[Tracked]) -> bool:

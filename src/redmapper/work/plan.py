@@ -163,15 +163,15 @@ class ChangeRun(Sequence[EntityWrite]):
     """Changes of the same fields of loaded entities of one mapper, held in columns, too.
 
     `bases` are the records that they were loaded from, `columns` the fields that differ, the
-    version among them, of which none goes. `values` are what their attributes are by now, column by
-    column, as a snapshot has them.
+    version among them, of which none goes. `attributes` are their values by now,
+    column by column, as a snapshot has them.
     """
 
     mapped: MappedClass
     keys: Sequence[KeyBytes] = attrs.field(repr=False)
     bases: Sequence[Record] = attrs.field(repr=False)
     columns: Columns = attrs.field(repr=False)
-    values: Sequence[Sequence[Any]] = attrs.field(default=(), repr=False)
+    attributes: Sequence[Sequence[Any]] = attrs.field(default=(), repr=False)
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -212,7 +212,7 @@ class ChangeRun(Sequence[EntityWrite]):
 
     def snapshots(self) -> list[Snapshot]:
         """The entities as they are written, whatever has become of them since."""
-        return list(zip(*self.values, strict=True))
+        return list(zip(*self.attributes, strict=True))
 
 
 @attrs.frozen(eq=False)

@@ -76,7 +76,7 @@ def encode(entity):
     value = entity.tags
     record[b'tags'] = check_tags(value)
     return record
-""".replace("A_SHORT_INT", "type(value) is int and -HUGE < value < HUGE")
+""".replace("A_SHORT_INT", "type(value) is int and LEAST < value < HUGE")
 
 
 def test_the_source_of_a_codec_can_be_read():

@@ -394,14 +394,14 @@ def _moves_of(group: Group, at: int) -> Moves:
     go, before = _entries_of(group.go, at)
     if not (come and go):
         return Moves(come, scores, go)
-    if come is go:  # plain numbers: the members stay, and what differs is their scores
+    if scores and come is go:  # plain numbers: the members stay, and what differs is their scores
         come, scores = _chosen(list(map(operator.ne, scores, before)), come, scores)
         return Moves(come, scores, ())
-    others = list(map(operator.ne, come, go))
-    (leaving,) = _chosen(others, go)
+    differ = list(map(operator.ne, come, go))
+    (leaving,) = _chosen(differ, go)
     if scores:
-        others = list(map(operator.or_, others, map(operator.ne, scores, before)))
-    come, scores = _chosen(others, come, scores)
+        differ = list(map(operator.or_, differ, map(operator.ne, scores, before)))
+    come, scores = _chosen(differ, come, scores)
     return Moves(come, scores, leaving)
 
 

@@ -183,7 +183,7 @@ local function judged(rows)
   proven = false
   for i = 1, #left do
     local one = left[i]
-    if not (one.reads and wanted == 'keys') then
+    if not (one.must_read and wanted == 'keys') then
       rows, proven = one.passed(rows), proven or one.proves
     end
   end
@@ -245,9 +245,10 @@ local function walked()
         end
         return
       end
-      -- As many more as seem to be needed by what has passed so far, and a quarter beyond.
+      -- As many more as seem to be needed by what has passed so far, and a quarter beyond. (That is no
+      -- number where all are wanted and none was seen: `max` passes over it, behind the 16.)
       local needed = 1.25 * (enough - #kept - total) * seen / math.max(#kept + total, 1)
-      count = math.ceil(math.min(2 * count, 500, math.max(needed, 16)))
+      count = math.ceil(math.min(2 * count, 500, math.max(16, needed)))
     end
   end
 end

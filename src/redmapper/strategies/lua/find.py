@@ -130,7 +130,7 @@ class Search:
         if self.judge is not None:  # judged on whole records, and cut afterwards
             self.wanted = "rows"
         said = self._sized() or self._said_in_full
-        if self.judge is None:
+        if self.judge is None and self.planned.wording.like_others:
             shapes.learn(self.selection, self.wanted, said)
         return said
 

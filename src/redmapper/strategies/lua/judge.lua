@@ -220,10 +220,10 @@ end
 
 -- `proves`: what passes has something in its record, and so a record.
 local function condition()
-  local reads, word, of = flag(), terms[term_at + 1], terms[term_at + 2]
+  local must_read, word, of = flag(), terms[term_at + 1], terms[term_at + 2]
   local proves = (word == 'span' or word == 'one' or word == 'like') and columns[of].place > 0
     and not columns[of].scores
-  return { reads = reads, passed = test(), proves = proves }
+  return { must_read = must_read, passed = test(), proves = proves }
 end
 
 local conditions = each(condition)

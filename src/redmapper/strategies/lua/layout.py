@@ -12,7 +12,7 @@ The key of an entity is in the name of its Redis key, so the hash does not repea
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import takewhile
 from typing import NamedTuple
@@ -45,7 +45,7 @@ def _put(fields: FieldChanges, name: bytes, value: bytes) -> None:
 
 
 def cut(
-    changes: FieldChanges, base: Record | None = None, long: Iterable[bytes] | None = None
+    changes: FieldChanges, base: Record | None = None, long: Collection[bytes] | None = None
 ) -> FieldChanges:
     """Changes of a record as those of its hash, `base` being what stands there.
 

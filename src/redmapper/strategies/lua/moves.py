@@ -221,10 +221,10 @@ def _numbers(held: Held, record: str, told: str) -> Iterator[str]:
             entry = f"(tail, raw) if raw is not None and {plain} else {entry}"
         yield f"get = {record}.get"
         yield f"raw = {raw_of_one(each.number)}"
-        yield f"{', '.join(_numbered(at, told))} = {entry}"
+        yield f"{', '.join(_entry_names(at, told))} = {entry}"
 
 
-def _numbered(at: int, told: str) -> tuple[str, str]:
+def _entry_names(at: int, told: str) -> tuple[str, str]:
     """The names of such an entry's member and score; those of attributes begin with `told`."""
     return f"member_{at}_{told}", f"score_{at}_{told}"
 
@@ -233,7 +233,7 @@ def _entries(held: Held, told: str) -> Iterator[dict[str, str]]:
     """The expressions of the member and the score in each sorted set."""
     for at, each in enumerate(held.sorted):
         if each.scores:
-            member, score = _numbered(at, told)
+            member, score = _entry_names(at, told)
             yield {"member": member, "score": score}
         else:
             yield {"member": member_of(each.terms, told), "score": repr(NO_SCORE)}

@@ -104,7 +104,7 @@ def _read(column: Column, said: Any) -> Literal | None:  # noqa: ANN401 - Compar
 
 
 LONGEST = 4_000
-"""Bytes of a literal that is read the short way."""
+"""Bytes of a literal that is read the short way; fewer than the digits of `scalars.HUGE`."""
 
 _PLAIN: dict[type, tuple[type, Callable[[Any], bytes], Callable[[bytes], bytes]]] = {
     str: (str, str.encode, order_bytes),
@@ -267,8 +267,6 @@ class Shapes:
             return
         if len(self._known) >= MOST_SHAPES:
             self._known.clear()
-        if any(map(between_members, said.words)):
-            return  # other numbers are counted in another way
         columns = [column_of(each.field, selection.mapped) for each in conditions]
         shape = Shape.of(said, tuple(map(read_of, conditions, columns)))
         again = shape.fill(conditions)

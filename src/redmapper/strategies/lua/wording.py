@@ -74,13 +74,17 @@ def _lookups(mapped: MappedClass) -> dict[str, MappedIndex]:
 
 @attrs.define
 class Wording:
-    """One selection as it is told to the script; the keys that it names, with their types."""
+    """One selection as it is told to the script; the keys that it names, with their types.
+
+    `like_others`: with other literals it would be told in the same way.
+    """
 
     keyspace: Keyspace
     selection: Selection
     keys: dict[bytes, str] = attrs.field(factory=dict)
     secret: bool = False
     late: list[Predicate] = attrs.field(factory=list)
+    like_others: bool = True
     tests: list[tuple[Predicate, Test]] = attrs.field(factory=list)
     sources: list[Words] = attrs.field(factory=list)
     _places: dict[bytes, int] = attrs.field(factory=dict)
@@ -337,6 +341,7 @@ class Wording:
         for kind, _, *said in sources:
             at, *ends = (said[2], b"", b"") if kind == "set" else said[:3]
             if any(map(between_members, ends)):
+                self.like_others = False
                 return None
             words += [_COUNTED[str(kind)], at, *ends]
         return self._said(words, (False,))._replace(sized=True)
