@@ -350,3 +350,21 @@ def test_integers_that_are_stored_in_hex_are_read_as_such(verb: str):
         sys.set_int_max_str_digits(before)
     assert literal is not None
     assert [hex(each).encode() for each in values][: len(literal.raws)] == list(literal.raws)
+
+
+@pytest.mark.parametrize(
+    ("asked", "wanted", "expected"),
+    [
+        (Things.city == "=a", "rows", 1),
+        (Things.city == ">a", "count", 1),
+        (Things.size < 1.5, "count", 1),
+        (Things.size < 1e308, "rows", 1),
+        (Things.size < 1e308, "count", 0),
+    ],
+    ids=["text", "text counted", "a number counted", "a large one", "a large one counted"],
+)
+def test_what_others_are_told_like_is_remembered(asked: Predicate, wanted: str, expected: int):
+    """Only a count between numbers that are no scores is told in a way of its own."""
+    shapes = Shapes()
+    Search(SPACE, shapes, selection([asked]), wanted)
+    assert expected == len(shapes)
