@@ -433,12 +433,11 @@ class MappedClass:
 
 def overlaid(base: Record, changes: FieldChanges) -> Record:
     """A record with changes applied; None removes a field."""
-    record: Any = {**base, **changes}  # no `cast`, which is a call
+    record: dict[bytes, Any] = {**base, **changes}  # no `cast`, which is a call
     if None in changes.values():
         for name in [name for name, value in changes.items() if value is None]:
             del record[name]
-    whole: Record = record
-    return whole
+    return record
 
 
 def differences(base: Record, record: Record) -> FieldChanges:

@@ -125,13 +125,13 @@ def order_int(value: int) -> bytes:
     return _ended(_sized(value))
 
 
-_LONG = 8
+_READABLE = 8
 
 
 def read_order_int(payload: bytes) -> int | None:
     """The integer whose encoding, without its end, this is; None if it has more than 8 bytes."""
     sized = payload.replace(b"\0\xff", b"\0")
-    if len(sized) > 1 + _LONG:
+    if len(sized) > 1 + _READABLE:  # the head, and the magnitude
         return None
     if sized[0] < _ZERO:
         return -int.from_bytes(descending(sized)[1:], "big")

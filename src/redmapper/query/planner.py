@@ -369,7 +369,7 @@ def _choice(column: Column, asked: _Asked) -> tuple[Predicate, list[bytes]] | No
 
 def _ordered(index: MappedIndex, asked: _Asked) -> Access | None:
     """Equality on leading fields, then a range on the next; and the order of what follows."""
-    ranges: tuple[Cut, ...] = ((b"", None),)
+    ranges: tuple[Cut, ...] = (_ALL,)
     spans: Spans = _EVERY
     by: list[Predicate] = []
     fixed, head = 0, b""
@@ -489,20 +489,16 @@ def _in_order(
     if selection.after is None:
         return source
     key, record = selection.after.row(selection.order)
-    member = head
+    values = head
     columns = zip(index.index.terms, index.columns, strict=True)
     for term, column in itertools.islice(columns, fixed, None):
         value = place_of(column)(record)
-        member += descending(value) if term.descending else value
-    tail = _tail(selection.mapped, key)
-    member += descending(tail) if index.index.terms[-1].descending else tail
+        values += descending(value) if term.descending else value
+    tail, turned = _tail(selection.mapped, key), index.index.terms[-1].descending
+    member = values + (descending(tail) if turned else tail)
     ranges = _beyond(source.ranges, member, source.reverse)
-    behind = None
-    if source.spans:  # the only field has one value, or is the order
-        value = place_of(index.columns[0])(record)
-        if fixed:
-            value = descending(head) if index.index.terms[0].descending else head
-        behind = value, tail
+    # Of an index over one field, its value as the spans have it: ascending.
+    behind = (descending(values) if turned else values, tail) if source.spans else None
     return attrs.evolve(source, ranges=ranges, behind=behind)
 
 

@@ -7,7 +7,7 @@ from typing import Protocol, cast
 
 from redmapper.mapping.columns import Record
 from redmapper.mapping.mapped import MappedClass
-from redmapper.strategies.lua.entries import Places, ScoredEntries, SetEntries
+from redmapper.strategies.lua.entries import Places, SetEntries
 from redmapper.strategies.lua.foreign import Types, foreign_types
 from redmapper.strategies.lua.layout import cut, cut_check, joined
 from redmapper.wire import Argument, Command, Reply
@@ -136,7 +136,7 @@ def _secret_values(write: EntityWrite, record: Record, places: Places) -> Iterat
             yield from [entries.head + value for value in entries.values(record)]
         else:
             entry = entries.entry(record, tail)
-            yield from entry if isinstance(entries, ScoredEntries) else entry[:1]
+            yield from entry if entries.scores else entry[:1]
 
 
 # --- the answer ------------------------------------------------------------------------------

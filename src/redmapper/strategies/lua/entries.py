@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
-from typing import Any, TypeAlias, cast
+from typing import Any, ClassVar, TypeAlias, cast
 
 import attrs
 
@@ -35,6 +35,8 @@ class SortedEntries:
     A member is the encoded value, none in the listing, and the key as its tail: see `key_tail`. All
     have the same score.
     """
+
+    scores: ClassVar[None] = None
 
     key: bytes
     value: Callable[[Record], bytes]
@@ -114,7 +116,7 @@ def _affected(
     held = Held(
         sets=[(each.head, terms) for terms, each in sets if each.one],
         several=[(each.head, each.values) for _, each in sets if not each.one],
-        sorted=[SortedSet(each.key, terms, getattr(each, "scores", None)) for terms, each in zsets],
+        sorted=[SortedSet(each.key, terms, each.scores) for terms, each in zsets],
         owned=[
             Owned(key, unique.terms, isinstance(unique.index, Unique) and unique.index.nulls)
             for unique, key in uniques

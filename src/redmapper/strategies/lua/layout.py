@@ -52,11 +52,13 @@ def cut(
     `long` are those of the changed fields that may stand in pieces, if that is known.
     """
     fields = changes
-    for name in changes if long is None else long:
-        if base is not None and PIECE < len(before := base.get(name, b"")) <= MOST:
-            gone = _following(name)[: (len(before) - 1) // PIECE]
-            fields = {**fields, **dict.fromkeys(gone)}
-    for name in changes if long is None else long:
+    names = changes if long is None else long
+    if base is not None:
+        for name in names:
+            before = len(base.get(name, b""))
+            if PIECE < before <= MOST:
+                fields = {**fields, **dict.fromkeys(_following(name)[: (before - 1) // PIECE])}
+    for name in names:
         value = changes.get(name)
         if value is not None and PIECE < len(value) <= MOST:
             if fields is changes:

@@ -104,6 +104,15 @@ local function entries_of(one)
   return least
 end
 
+local function keys_in(one, members)
+  one.key_of = one.key_of or key_reader(one)
+  local found, key_of = {}, one.key_of
+  for i = 1, #members do
+    found[i] = key_of(members[i])
+  end
+  return found
+end
+
 local function some_of_range(one, count)
   local low, high, members = one.low, one.high, nil
   if one.reverse then
@@ -111,13 +120,9 @@ local function some_of_range(one, count)
   else
     members = call('ZRANGE', one.set, low, high, 'BYLEX', 'LIMIT', 0, count)
   end
-  one.key_of = one.key_of or key_reader(one)
-  local found, last, key_of = {}, members[#members], one.key_of
-  for i = 1, #members do
-    found[i] = key_of(members[i])
-  end
+  local last = members[#members]
   if last then one[one.reverse and 'high' or 'low'] = '(' .. last end
-  return found, #members == count and last or nil, members
+  return keys_in(one, members), #members == count and last or nil, members
 end
 
 -- A member of a range as what the next step goes on from.
@@ -133,18 +138,14 @@ local function some_of_scores(one, count)
   if one.reverse then from = past - count else past = from + count end
   local ranked = count > 0 and call('ZRANGE', one.set, from, past - 1) or {}
   if one.reverse then one.past = from else one.first = past end
-  one.key_of = one.key_of or key_reader(one)
-  local found, members, key_of = {}, ranked, one.key_of
+  local members = ranked
   if one.reverse then
     members = {}
     for i = 1, count do
       members[i] = ranked[count + 1 - i]
     end
   end
-  for i = 1, count do
-    found[i] = key_of(members[i])
-  end
-  return found, one.past - one.first > 0 and members[count] or nil, members
+  return keys_in(one, members), one.past - one.first > 0 and members[count] or nil, members
 end
 
 local function some_of_sets(one, count)
