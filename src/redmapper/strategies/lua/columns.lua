@@ -82,6 +82,16 @@ local function scores_of(of, rows)
   return scores
 end
 
+-- The score at which a cut is, and whether it is before what has that score.
+local function score_at(cut)
+  if cut == '-' then return -HUGE, true end
+  if cut == '+' then return HUGE, true end
+  local head = byte(cut)
+  if head == 40 then return tonumber(sub(cut, 2)), false end
+  if head ~= 61 and head ~= 62 then return tonumber(cut), true end
+  return tonumber(sub(cut, 2, search(cut, ' ', 2, true) - 1)), true -- which no plain number has
+end
+
 -- Of candidates from a certain one on, what the records hold of those that have no score.
 local function without_score(of, rows, scores, from)
   local unsure = {}

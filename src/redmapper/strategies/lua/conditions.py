@@ -125,7 +125,7 @@ def _of_one(wording: Wording, predicate: Any) -> Test:  # noqa: ANN401 - a condi
 def _compare(wording: Wording, predicate: Compare, column: Column) -> Test:
     raw = _raw(column, predicate.value)
     if predicate.operator == "==":
-        return _values(wording, column, [wording.spelled(raw, predicate, _raw_again(0))])
+        return _values(wording, predicate, column, [wording.spelled(raw, predicate, _raw_again(0))])
     least, most = _limits(column, predicate.value)
     if _scalar(column).name in _TIMES:
         least = wording.spelled(least, predicate, _limit_again(column, 0))
@@ -140,7 +140,7 @@ def _compare(wording: Wording, predicate: Compare, column: Column) -> Test:
         ">": [(open_, most)],
         ">=": [(closed, most)],
     }
-    return _span(wording, column, bounds[predicate.operator])
+    return _span(wording, predicate, column, bounds[predicate.operator])
 
 
 MakeOne: TypeAlias = Callable[[int, Sequence[Literal]], bytes]
@@ -178,12 +178,12 @@ def _between(wording: Wording, predicate: Between, column: Column) -> Test:
         wording.spelled(b"[" + raw, predicate, _raw_again(end, b"["))
         for end, raw in enumerate((low, high))
     )
-    return _span(wording, column, [(first, last)])
+    return _span(wording, predicate, column, [(first, last)])
 
 
 def _in(wording: Wording, predicate: In, column: Column) -> Test:
     raws = [_raw(column, value) for value in predicate.values if value is not None]
-    test = _values(wording, column, raws)
+    test = _values(wording, predicate, column, raws)
     if len(raws) == len(predicate.values):
         return test
     return Test(["or", 2, *_is_none(wording, predicate, column).words, *test.words], READ)
@@ -197,12 +197,14 @@ def _starts_with(wording: Wording, predicate: StartsWith, column: Column) -> Tes
     prefix = utf8(column.norm(predicate.prefix) if column.norm else predicate.prefix)
     after = successor(prefix)
     high = b"-" if after is None else b"(" + after
-    return _span(wording, column, [(b"[" + prefix, high)])
+    return _span(wording, predicate, column, [(b"[" + prefix, high)])
 
 
-def _values(wording: Wording, column: Column, raws: list[bytes]) -> Test:
-    if _scalar(column).name in _SEVERAL_SPELLINGS:
-        return _span(wording, column, [(closed, closed) for closed in map(_closed, raws)])
+def _values(wording: Wording, predicate: Predicate, column: Column, raws: list[bytes]) -> Test:
+    alone = len(raws) == 1 and wording.scored(column)
+    if alone or _scalar(column).name in _SEVERAL_SPELLINGS:
+        closed = [(each, each) for each in map(_closed, raws)]
+        return _span(wording, predicate, column, closed)
     number, price = wording.column_to_test(column)
     return Test(["one", number, len(raws), *raws], price)
 
@@ -213,9 +215,14 @@ def _closed(raw: bytes) -> bytes:
     return Spelled.by(b"[" + raw, make and (lambda literals: b"[" + make(literals)))
 
 
-def _span(wording: Wording, column: Column, bounds: list[tuple[bytes, bytes]]) -> Test:
-    flat = (bound for pair in bounds for bound in pair)
+def _span(
+    wording: Wording, predicate: Predicate, column: Column, bounds: list[tuple[bytes, bytes]]
+) -> Test:
+    flat = [bound for pair in bounds for bound in pair]
     number, price = wording.column_to_test(column)
+    cuts = wording.cuts(predicate, column) if len(bounds) == 1 else None
+    if cuts is not None:
+        return Test(["scored", number, *cuts, *flat], price)
     return Test(["span", number, len(bounds), *flat], price)
 
 

@@ -30,7 +30,8 @@
 --           "owners", number, key, values of a unique hash;  "keys", number, the keys themselves
 --       tests: "and", "or" of tests; "not" of one; "probe" of sets, any of which has the key;
 --         "none", column; "one", column, values; "span", column, bounds: low, high as in ZRANGE
---         BYLEX; "like", column, Lua patterns that are found one behind the other
+--         BYLEX; "scored", column, two cuts, and such bounds for what has no score; "like", column,
+--         Lua patterns that are found one behind the other
 --       Each list begins with its length.
 -- Returns  {"schema"} where other indexes stand than the mapper has; {"plan", way, size, ...};
 --       else {wanted, way, entries seen, records read, source, cursor, picked, keys, records, cut}

@@ -7,10 +7,11 @@ local test
 
 local function tested() return columns[term()] end
 
--- The value lies in one of some spans.
-local function within()
+-- The value lies in one of some spans; of numbers that are scores, in one, between two cuts.
+local function within(scored)
   local of = tested()
   local kind = of.kind
+  local first, last = scored and take(), scored and take()
 
   local function bound(sign)
     local word = take()
@@ -20,7 +21,7 @@ local function within()
   end
 
   local spans = {}
-  for i = 1, term() do
+  for i = 1, scored and 1 or term() do
     spans[i] = { low = bound(1), high = bound(-1) }
   end
 
@@ -46,15 +47,17 @@ local function within()
   local low, high = single and spans[1].low or {}, single and spans[1].high or {}
   local from, to = low.near or HUGE, high.near or -HUGE
 
-  -- Numbers that are scores are exactly what they seem.
+  -- Numbers that are scores are exactly what they seem; the records of others decide.
   local function within_scores(rows)
     local scores, stored, left, count = scores_of(of, rows), nil, {}, 0
-    local least, most = low.closed, high.closed
+    local least, with_least = score_at(first)
+    local most, without_most = score_at(last)
     for j = 1, #rows do
       local number, passes = tonumber(scores[j]), nil
       if number then
-        local above, below = number - from, to - number
-        passes = (above > 0 or (least and above == 0)) and (below > 0 or (most and below == 0))
+        local above, below = number - least, most - number
+        passes = (above > 0 or (with_least and above == 0))
+          and (below > 0 or (below == 0 and not without_most))
       else
         stored = stored or without_score(of, rows, scores, j)
         local text = stored[rows[j]]
@@ -68,7 +71,7 @@ local function within()
     return left
   end
 
-  if single and of.scores then return within_scores end
+  if scored then return within_scores end
   return function(rows)
     local texts, near_of, number_of = values_to_test(of, rows), kind.near, kind.number
     local left, count = {}, 0
@@ -211,7 +214,7 @@ end
 
 test = function()
   local word = term()
-  if word == 'span' then return within() end
+  if word == 'span' or word == 'scored' then return within(word == 'scored') end
   if word == 'one' then return among() end
   if word == 'like' then return like() end
   if word == 'and' then return all_of() end

@@ -68,6 +68,11 @@ def cuts_of(
     if source.behind is not None:
         yield from _cuts_behind(*source.behind, spans, scores, reverse=reverse)
         return
+    yield from cuts_between(spans, scores, positions)
+
+
+def cuts_between(spans: Sequence[Span], scores: Scores, positions: Sequence[int]) -> Iterator[Ends]:
+    """Both cuts of each span."""
     low = high = None
     if len(positions) == 1 == len(spans) and NOWHERE not in positions:
         low, high = _cut_makers(positions[0], scores)

@@ -27,7 +27,7 @@ from redmapper.strategies.lua.entries import tail_descends
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.layout import cuttable
 from redmapper.strategies.lua.packing import packed_terms
-from redmapper.strategies.lua.ranges import NOWHERE, cuts_of, ranges_of
+from redmapper.strategies.lua.ranges import NOWHERE, Ends, cuts_between, cuts_of, ranges_of
 from redmapper.strategies.lua.scores import (
     Scores,
     between_members,
@@ -129,6 +129,19 @@ class Wording:
         said = self._columns[column.name][1]
         said[_SCORES] = self.key(self.keyspace.index(self.mapped, index), "zset")
         return number, SCORED
+
+    def scored(self, column: Column) -> bool:
+        """Whether the values of a column are scores of a sorted set."""
+        return scored_by(column, self.mapped) is not None
+
+    def cuts(self, predicate: Predicate, column: Column) -> Ends | None:
+        """The cuts between which a condition has the scores of a column; None if it has no such."""
+        index, spans = scored_by(column, self.mapped), self.selection.spans(predicate, column)
+        scores = index and scores_of(index, self.mapped.key.scalar)
+        if scores is None or spans is None or len(spans) != 1:
+            return None
+        (ends,) = cuts_between(spans, scores, self._positions_of([predicate]))
+        return ends
 
     def column(self, column: Column) -> int:
         """The number of a column."""
