@@ -137,7 +137,7 @@ class Wording:
     def cuts(self, predicate: Predicate, column: Column) -> Ends | None:
         """The cuts between which a condition has the scores of a column; None if it has no such."""
         index, spans = scored_by(column, self.mapped), self.selection.spans(predicate, column)
-        scores = index and scores_of(index, self.mapped.key.scalar)
+        scores = scores_of(index, self.mapped.key.scalar) if index is not None else None
         if scores is None or spans is None or len(spans) != 1:
             return None
         (ends,) = cuts_between(spans, scores, self._positions_of([predicate]))
