@@ -14,17 +14,6 @@ local function column()
   return { kind = kind, place = place, shadow = shadow, scores = KEYS[scores] }
 end
 
--- A piece with all that follow it, the next of which has this number.
-local function whole(key, name, text, next_one)
-  local pieces = {}
-  while text do
-    pieces[#pieces + 1] = text
-    text = #text == PIECE and call('HGET', prefix .. key, name .. ':' .. next_one)
-    next_one = next_one + 1
-  end
-  return table.concat(pieces)
-end
-
 local function look_at(i)
   if first[i] == nil and not others[i] then
     read, others[i], mixed = read + 1, true, true
@@ -80,16 +69,6 @@ local function scores_of(of, rows)
     end
   end
   return scores
-end
-
--- The score at which a cut is, and whether it is before what has that score.
-local function score_at(cut)
-  if cut == '-' then return -HUGE, true end
-  if cut == '+' then return HUGE, true end
-  local head = byte(cut)
-  if head == 40 then return tonumber(sub(cut, 2)), false end
-  if head ~= 61 and head ~= 62 then return tonumber(cut), true end
-  return tonumber(sub(cut, 2, search(cut, ' ', 2, true) - 1)), true -- which no plain number has
 end
 
 -- Of candidates from a certain one on, what the records hold of those that have no score.

@@ -1,13 +1,5 @@
 -- Comparators. `near` is a number that never goes against the order; where two are equal, `order`
--- settles it. Text is compared by a loop over bytes: `<` would follow the server's locale.
-
-local function by_bytes(a, b)
-  for i = 1, math.min(#a, #b) do
-    local difference = byte(a, i) - byte(b, i)
-    if difference ~= 0 then return difference end
-  end
-  return #a - #b
-end
+-- settles it.
 
 -- Of six bytes from a certain one on; a text that has ended comes before one that goes on.
 local function near_bytes(text, from)

@@ -82,12 +82,14 @@ class Test:
 
     It is free to ask for many candidates at once whether a set has their keys, cheap to ask for
     their scores (records are read of those alone that have none), and dear to read all records.
-    `sets`: its keys are the members of this one set.
+    `sets`: its keys are the members of this one set. `asks`: what `few.lua` is told of it, which is
+    a set, or a set by score and two cuts; nothing of other tests.
     """
 
     words: Words
     price: int
     sets: tuple[int, ...] = ()
+    asks: tuple[Argument, ...] = ()
 
     @property
     def must_read(self) -> bool:
@@ -222,7 +224,8 @@ def _span(
     number, price = wording.column_to_test(column)
     cuts = wording.cuts(predicate, column) if len(bounds) == 1 else None
     if cuts is not None:
-        return Test(["scored", number, *cuts, *flat], price)
+        asks = (wording.scores_of(column), *cuts)
+        return Test(["scored", number, *cuts, *flat], price, asks=asks)
     return Test(["span", number, len(bounds), *flat], price)
 
 

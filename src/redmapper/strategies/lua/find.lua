@@ -10,7 +10,8 @@
 --       6 rows that are wanted at all, 7 rows to cut the answer to, 8 rows of a step of a walk
 --         (-1: all), 9 entries that may be gathered in one step, 10 work of a step of a walk
 --       11 all of the following that is a number or a word in "", as one array of MessagePack: what
---         queries of one shape have in common; and 12, ... all else, in the same order:
+--         queries of one shape have in common; 12 what few.lua is told; and 13, ... all else, in the
+--         same order:
 --       stored names; columns: kind, place of the name, place of that of the normed value (0: none,
 --         both 0: the key), key of the sorted set whose scores are its numbers (0: none);
 --       tests: 1 if it must read the records of all, test;
@@ -23,8 +24,8 @@
 --         "any" of paths, "least" of paths, or a source:
 --           "sorted", number, key, low, high, 1 if backward, 1 if the tail descends, widths of
 --             fields (in bytes; 0 for a value that ends in 00 01, -1 in FF FE)
---           "scored", number, key, low, high, 1 if backward, the width of numbers that are not plain:
---             a sorted set by score, between two cuts: "-" before all, "30" before that score, "(30"
+--           "scored", the same: a sorted set by score, its tails ascending, the width that of numbers
+--             that are not plain, between two cuts: "-" before all, "30" before that score, "(30"
 --             behind it, "+" behind all; "=30 member" before a member, ">30 member" behind it
 --           "set", number, cursor, keys: what is in all of these sets
 --           "owners", number, key, values of a unique hash;  "keys", number, the keys themselves
@@ -73,7 +74,8 @@ end
 
 local wish, limit, page, most, budget =
   ARGV[6] + 0, ARGV[7] + 0, ARGV[8] + 0, ARGV[9] + 0, ARGV[10] + 0
-local terms, term_at, at = cmsgpack.unpack(ARGV[11]), 0, 11
+local taken -- the number of the way that is taken because it has few entries
+local terms, term_at, at = nil, 0, 12
 
 -- The next of what is packed, and of the words behind it.
 local function term()
@@ -103,11 +105,19 @@ end
 -- itself taken, as all that stands above, is handed on at once.
 return (function()
 
+-- include tails.lua
+
+-- include sources.lua
+
+-- include records.lua
+
+-- include few.lua
+
+terms = cmsgpack.unpack(ARGV[11])
+
 -- include compare.lua
 
 local names = each(take)
-
--- include tails.lua
 
 -- include columns.lua
 
@@ -121,14 +131,16 @@ for i = 1, #leave_out do
 end
 local fields, long = each(take), each(term)
 
--- include sources.lua
-
 -- include ways.lua
 
 local ways = each(way)
 local chosen = ways[1]
-if #ways > 1 or wanted == 'plan' then
+if taken and wanted ~= 'plan' then
+  chosen = ways[taken]
+  chosen.number = taken
+elseif #ways > 1 or wanted == 'plan' then
   local sizes = cheapest(ways)
+  sizes[2] = taken or sizes[2]
   chosen = ways[sizes[2]]
   if wanted == 'plan' then return sizes end
 end
@@ -294,49 +306,13 @@ else
   total = #kept
 end
 
--- Some fields of records, false for a record that is not there. What follows a full first piece comes
--- in a column of its own, asked for along with the others as soon as one record has had it: most
--- others have it, too.
-local cut = {}
-
-local function some_fields(found)
-  local records, asked, column_of, longs = {}, { unpack(fields) }, {}, #long
-  local ask, head, long, PIECE, unpack = call, prefix, long, PIECE, unpack
-  for i = 1, #found do
-    local id = found[i]
-    local record = ask('HMGET', head .. id, unpack(asked))
-    for n = 1, longs do
-      local j = long[n]
-      local text = record[j]
-      if text and #text == PIECE then
-        local at = column_of[j]
-        if not at then
-          at = #asked + 1
-          column_of[j], cut[#cut + 1], asked[at] = at, j, fields[j] .. ':1'
-          record[at] = ask('HGET', head .. id, asked[at])
-        end
-        local more = record[at]
-        if more and #more == PIECE then record[at] = whole(id, fields[j], more, 2) end
-      end
-    end
-    records[i] = (record[1] or ask('HLEN', head .. id) > 0) and record
-  end
-  return records
-end
-
 -- The answer.
 
-local found, records = {}, {}
+local found = {}
 for i = 1, cuts and math.min(limit, #kept) or #kept do
   found[i] = keys[kept[i]]
 end
-if wanted == 'rows' then
-  for i = 1, #found do
-    records[i] = call('HGETALL', prefix .. found[i])
-  end
-elseif wanted == 'fields' and #fields > 0 then
-  records = some_fields(found)
-end
+local records, cut = records_of(found, fields, long)
 if wanted == 'count' then found = total end
 return { wanted, chosen.number or 1, seen, read, source, cursor, ids, found, records, cut }
 

@@ -148,7 +148,8 @@ class Search:
     @cached_property
     def _said_in_full(self) -> Said:
         accesses = self.planned.accesses
-        return self.planned.wording.said(accesses, [self._walked(each) for each in accesses])
+        walks = [self._walked(each) for each in accesses]
+        return self.planned.wording.said(accesses, walks, counts=self.wanted == "count")
 
     def _walked(self, access: Access) -> bool:
         """Whether an access is walked, and may stop; to be counted, rows need no order."""
@@ -191,7 +192,7 @@ class Search:
         wording = self.planned.wording
         covers = [at for at, (each, _) in enumerate(wording.tests, 1) if each in access.by]
         path: Words = ["any", len(sources), *(word for source in sources for word in source)]
-        return wording.said_by([wording.way_by(access, covers, path, walks=walks)])
+        return wording.said_by(wording.way_by(access, covers, path, walks=walks))
 
     def step(self, said: Said, missing: int, wanted: str = "") -> Flow[Step]:
         """One call of the script. Raises SchemaMismatch where the entries are another mapper's."""

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+Nested: TypeAlias = Any
+"""A term (an integer from -1 on, or a short word), or a list of such."""
 
 _SMALL = tuple(bytes((number,)) for number in range(128))
 
@@ -34,6 +38,13 @@ def packed_terms(terms: Sequence[int | str]) -> bytes:
     known = _TERMS
     said = [known[term] if term in known else _packed_term(term) for term in terms]
     return _head(len(said)) + b"".join(said)
+
+
+def packed_nested(told: Nested) -> bytes:
+    """Terms in lists in lists."""
+    if isinstance(told, list):
+        return _head(len(told)) + b"".join(map(packed_nested, told))
+    return _TERMS[told] if told in _TERMS else _packed_term(told)
 
 
 _TERMS: dict[int | str, bytes] = {**dict(enumerate(_SMALL)), -1: b"\xff"}

@@ -34,6 +34,16 @@ local function key_reader(source)
   end
 end
 
+-- The score at which a cut is, and whether it is before what has that score.
+local function score_at(cut)
+  if cut == '-' then return -HUGE, true end
+  if cut == '+' then return HUGE, true end
+  local head = byte(cut)
+  if head == 40 then return tonumber(sub(cut, 2)), false end
+  if head ~= 61 and head ~= 62 then return tonumber(cut), true end
+  return tonumber(sub(cut, 2, search(cut, ' ', 2, true) - 1)), true -- which no plain number has
+end
+
 -- How many members of a sorted set stand before a cut.
 local function members_before(set, cut)
   if cut == '-' then return 0 end
@@ -71,20 +81,23 @@ local function members_of(set, some)
   return kept
 end
 
-local function source_of(kind)
-  local id = term()
-  if kind == 'set' then
-    local from, sets = take(), each(key)
-    return { kind = kind, id = id, cursor = from, sets = sets, least = HUGE, smallest = 1 }
-  end
-  if kind == 'owners' then return { kind = kind, id = id, hash = key(), values = each(take) } end
-  if kind == 'keys' then return { kind = kind, id = id, keys = each(take) } end
-  local set, low, high, reverse = key(), take(), take(), flag()
-  local descends = kind == 'sorted' and flag() -- by scores no tail descends, and none is said to
+local function meeting(id, cursor, sets)
+  return { kind = 'set', id = id, cursor = cursor, sets = sets, least = HUGE, smallest = 1 }
+end
+
+local function range(kind, id, set, low, high, reverse, descends, widths)
   return {
     kind = kind, id = id, set = set, low = low, high = high, reverse = reverse,
-    descends = descends, widths = each(term),
+    descends = descends, widths = widths,
   }
+end
+
+local function source_of(kind)
+  local id = term()
+  if kind == 'set' then return meeting(id, take(), each(key)) end
+  if kind == 'owners' then return { kind = kind, id = id, hash = key(), values = each(take) } end
+  if kind == 'keys' then return { kind = kind, id = id, keys = each(take) } end
+  return range(kind, id, key(), take(), take(), flag(), flag(), each(term))
 end
 
 local function entries_of(one)

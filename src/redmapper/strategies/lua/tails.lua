@@ -1,4 +1,13 @@
--- Keys at the end of members: read, and made.
+-- Keys at the end of members: read, made, and put in order.
+
+-- By a loop over bytes: `<` would follow the server's locale.
+local function by_bytes(a, b)
+  for i = 1, math.min(#a, #b) do
+    local difference = byte(a, i) - byte(b, i)
+    if difference ~= 0 then return difference end
+  end
+  return #a - #b
+end
 
 local function nines(digits)
   return (string.gsub(digits, '%d', function(d) return string.char(105 - byte(d)) end))
@@ -15,12 +24,12 @@ local function key_in(tail)
   return (string.gsub(text, '%z\255', '\0'))
 end
 
--- Those of some candidates.
+-- Those of some keys: all of them, or of the rows that are told.
 local function tails_of(ids, rows)
-  local tails, heads, count = {}, {}, #rows
+  local tails, heads, count = {}, {}, #(rows or ids)
   if form == 'int' then
     for j = 1, count do
-      local id = ids[rows[j]]
+      local id = ids[rows and rows[j] or j]
       local head = heads[#id]
       if head and byte(id) ~= 45 then
         tails[j] = head .. id
@@ -33,7 +42,7 @@ local function tails_of(ids, rows)
     end
   else
     for j = 1, count do
-      local id = ids[rows[j]]
+      local id = ids[rows and rows[j] or j]
       tails[j] = form == 'fixed' and id or string.gsub(id, '%z', '\0\255') .. '\0\1'
     end
   end

@@ -24,6 +24,7 @@ from redmapper.query.planner import (
 from redmapper.query.selection import Selection
 from redmapper.strategies.lua.conditions import FREE, READ, SCORED, TESTS, Late, Test, Words
 from redmapper.strategies.lua.entries import tail_descends
+from redmapper.strategies.lua.few import few_of
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.layout import cuttable
 from redmapper.strategies.lua.packing import packed_terms
@@ -118,17 +119,21 @@ class Wording:
             self.keys[key] = kind
         return place
 
+    def scores_of(self, column: Column) -> int:
+        """Where the key of the sorted set stands whose scores a column has; 0 if there is none."""
+        index = scored_by(column, self.mapped)
+        if index is None:
+            return 0
+        return self.key(self.keyspace.index(self.mapped, index), "zset")
+
     def column_to_test(self, column: Column) -> tuple[int, int]:
         """The number of a column that a test is about, and the price of the test.
 
-        Where the numbers are scores of a sorted set, the column is told by which.
+        Where its values are scores of a sorted set, the column is told by which.
         """
-        number, index = self.column(column), scored_by(column, self.mapped)
-        if index is None:
-            return number, READ
-        said = self._columns[column.name][1]
-        said[_SCORES] = self.key(self.keyspace.index(self.mapped, index), "zset")
-        return number, SCORED
+        number, scores = self.column(column), self.scores_of(column)
+        self._columns[column.name][1][_SCORES] = scores
+        return number, SCORED if scores else READ
 
     def scored(self, column: Column) -> bool:
         """Whether the values of a column are scores of a sorted set."""
@@ -177,7 +182,8 @@ class Wording:
         """Whether the key is in the set of one of these values; `by` says the only one."""
         self._note(index)
         sets = tuple(self.key(self._lookup(index, value, by), "set") for value in values)
-        return Test(["probe", len(sets), *sets], FREE, sets if len(sets) == 1 else ())
+        alone = sets if len(sets) == 1 else ()
+        return Test(["probe", len(sets), *sets], FREE, alone, alone)
 
     def lookup_of(self, column: Column) -> MappedIndex | None:
         """The `Lookup` over this column alone."""
@@ -283,7 +289,7 @@ class Wording:
         index: Any = source.index
         reverse = source.reverse != tail_descends(index)
         for low, high in cuts_of(source, scores, self._positions_of(by), reverse=reverse):
-            yield self.source("scored", at, low, high, int(reverse), 1, scores.kind.width)
+            yield self.source("scored", at, low, high, int(reverse), 0, 1, scores.kind.width)
 
     def members(
         self, source: ByLookup, by: Sequence[Predicate], others: Sequence[int]
@@ -328,18 +334,20 @@ class Wording:
         words += [*tests, *terms, *self._start()]
         for listed in (sorted(selection.without), selection.names or ()):
             words += [len(listed), *listed]
-        return words + self._long()
+        long = self.long()
+        return [*words, len(long), *long]
 
-    def _long(self) -> Words:
+    def long(self) -> list[int]:
         """Which of the fields wanted may go on in further ones."""
         may = cuttable(self.mapped)
-        long = [at for at, name in enumerate(self.selection.names or (), 1) if name in may]
-        return [len(long), *long]
+        return [at for at, name in enumerate(self.selection.names or (), 1) if name in may]
 
-    def said(self, accesses: Sequence[Access], walks: Sequence[bool]) -> Said:
-        """All of it, with every way."""
+    def said(self, accesses: Sequence[Access], walks: Sequence[bool], *, counts: bool) -> Said:
+        """All of it, with every way. `counts`: rows are counted, not read."""
         ways = [self.way(*each) for each in zip(accesses, walks, strict=True)]
-        return self.said_by(ways, tuple(walks))
+        words = self._words(ways)
+        few = few_of(self, ways, words, counts=counts)
+        return self._said(parted(words, few), tuple(walks))
 
     def sized(self, access: Access) -> Said | None:
         """How the sizes of an access's sources say how many rows there are; None if they do not."""
@@ -359,10 +367,12 @@ class Wording:
             words += [_COUNTED[str(kind)], at, *ends]
         return self._said(words, (False,))._replace(sized=True)
 
-    def said_by(self, ways: Sequence[Words], walks: tuple[bool, ...] = ()) -> Said:
-        """All of it, with these ways."""
-        words = [*self.told(), len(ways), *(word for way in ways for word in way)]
-        return self._said(parted(words), walks)
+    def said_by(self, way: Words) -> Said:
+        """All of it, with this way alone."""
+        return self._said(parted(self._words([way])), ())
+
+    def _words(self, ways: Sequence[Words]) -> Words:
+        return [*self.told(), len(ways), *(word for way in ways for word in way)]
 
     def _said(self, words: Words, walks: tuple[bool, ...]) -> Said:
         """These words, the keys that they name, and what is to be known of the rows."""
@@ -380,13 +390,13 @@ class Wording:
         return words
 
 
-def parted(words: Words) -> Words:
+def parted(words: Words, few: bytes = b"") -> Words:
     """The same, as the script takes it: all that is no bytes packed in one word, then the bytes.
 
-    Queries of one shape differ in the bytes alone.
+    Queries of one shape differ in the bytes alone. In between stands what `few.lua` is told.
     """
     terms = [word for word in words if not isinstance(word, bytes)]
-    return [packed_terms(terms), *[word for word in words if isinstance(word, bytes)]]
+    return [packed_terms(terms), few, *[word for word in words if isinstance(word, bytes)]]
 
 
 _COUNTED = {"sorted": "ZLEXCOUNT", "scored": "ZCOUNT", "set": "SCARD"}
