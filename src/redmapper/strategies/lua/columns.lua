@@ -1,8 +1,9 @@
--- Candidates, and what their records hold. A candidate is a number: keys[i] is its key, held[place][i]
+-- Candidates, and what their records hold. A candidate is a number: keys[i] is its key, tails[i] what
+-- entries have in place of that, held[place][i]
 -- what its record has under that name, false where there is nothing. Conditions and orders take many
 -- of them at a time, as lists of numbers: a field is read, a set is asked, for all of them in a row.
 
-local keys, held = {}, {}
+local keys, tails, held = {}, {}, {}
 local seen, read, spent = 0, 0, 0
 
 -- Whose records have been looked at: those of whom the column that was read first is known, and
@@ -58,12 +59,15 @@ end
 
 -- The scores that a sorted set has for some candidates, false for None, and for what is no plain number.
 local function scores_of(of, rows)
-  local tails, count = tails_of(keys, rows), #rows
+  local asked, count = {}, #rows
+  for j = 1, count do
+    asked[j] = tails[rows[j]]
+  end
   spent = spent + count
-  if SLICE - count >= 0 then return count > 0 and call('ZMSCORE', of.scores, unpack(tails)) or {} end
+  if SLICE - count >= 0 then return count > 0 and call('ZMSCORE', of.scores, unpack(asked)) or {} end
   local scores = {}
   for from = 1, count, SLICE do
-    local some = call('ZMSCORE', of.scores, unpack(tails, from, math.min(from + SLICE - 1, count)))
+    local some = call('ZMSCORE', of.scores, unpack(asked, from, math.min(from + SLICE - 1, count)))
     for j = 1, #some do
       scores[from + j - 1] = some[j]
     end

@@ -14,7 +14,8 @@
 --       versions   n, key, v; v versions: those of so many records from there on, or one of all
 --       fields     n x (key, m; m names, m values with a leading "=", or "" for none)
 --       sequences  n x (key; number)
---       entities   n; n keys: those below are positions among them
+--       entities   n, t; n keys, t tails (0: the keys are theirs): entities below are positions
+--                  among the ones as owners, among the others as members of sets
 --       owners     n x (key, a, e, r, a entities, e positions; a values, e owners, r values): of a
 --                  hash of owners, values that get one, which of them have one now, values that lose it
 --       sets       n, key, s, s entities, (n - s) x (a, r, a entities, r entities): of so many sets
@@ -37,7 +38,7 @@ local plan, here = cmsgpack.unpack(ARGV[3]), 0
 local at = 3  -- the last word that was taken
 local answer = {'refused'}
 local raised = {}  -- sequences and the numbers they shall have
-local entities = 0  -- where their keys stand: before the first of these words
+local entities, tails = 0, 0  -- where their keys and tails stand: before the first of these words
 
 local function int()
   here = here + 1
@@ -159,8 +160,9 @@ local function check_sequences()
 end
 
 local function read_entities()
-  entities = at
-  at = at + int()
+  local keys, several = int(), int()
+  entities, tails = at, several > 0 and at + keys or at
+  at = at + keys + several
 end
 
 -- Of one hash of owners where values and owners stand, and which owners are given up with this plan.
@@ -242,7 +244,7 @@ local function move_members(command, key, n)
   for from = 0, n - 1, RUN do
     local words, most = {}, math.min(RUN, n - from)
     for i = 1, most do
-      words[i] = ARGV[entities + plan[here + i]]
+      words[i] = ARGV[tails + plan[here + i]]
     end
     here = here + most
     call(command, key, unpack(words, 1, most))
@@ -272,7 +274,7 @@ end
 local function write_sets()
   local n, first, single = int(), int(), int()
   for key = first, first + single - 1 do
-    call('SADD', KEYS[key], ARGV[entities + int()])
+    call('SADD', KEYS[key], ARGV[tails + int()])
   end
   for key = first + single, first + n - 1 do
     local added, removed = int(), int()

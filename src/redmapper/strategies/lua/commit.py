@@ -261,11 +261,26 @@ def _say_sequences(compiled: Compiled) -> None:
 
 
 def _say_entities(compiled: Compiled) -> None:
-    """The keys of all entities, where owners or members of sets are among them."""
-    needed = compiled.plan.claims or any(group.affected.sets for group in compiled.groups)
-    keys = keys_of(compiled.plan.writes) if needed else []
-    compiled.integers.append(len(keys))
+    """The keys of all entities where owners are among them, their tails where members of sets are."""
+    keys = keys_of(compiled.plan.writes) if compiled.plan.claims else []
+    tails = _tails_of(compiled)
+    if [*keys] == [*tails]:
+        tails = []
+    compiled.integers += (len(keys), len(tails))
     compiled.words += keys
+    compiled.words += tails
+
+
+def _tails_of(compiled: Compiled) -> Sequence[bytes]:
+    """By the position of an entity, where there are sets; those of others do not matter."""
+    groups = [group for group in compiled.groups if group.affected.sets]
+    if len(groups) == 1 == len(compiled.groups):
+        return groups[0].tails
+    tails = [b""] * len(compiled.plan.writes) if groups else []
+    for group in groups:
+        for position, tail in zip(group.positions, group.tails, strict=True):
+            tails[position] = tail
+    return tails
 
 
 def _say_owners(compiled: Compiled) -> None:

@@ -59,7 +59,7 @@ class CallOfOne(CallWords):
         return self._types
 
     def _types(self) -> dict[bytes, str]:
-        counts = self.arguments[6]
+        counts = self.arguments[7]
         owners, added, removed, zsets, _ = cast("bytes", counts)
         kinds = ["string", "hash", "zset", "hash", *["hash"] * owners, *["set"] * (added + removed)]
         kinds += [*["zset"] * zsets, "string"]

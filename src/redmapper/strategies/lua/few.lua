@@ -46,16 +46,15 @@ local function are_none(set, tails)
   return true
 end
 
--- Those of some candidates that pass a test are moved to the front: how many; nothing where it can not be
--- told.
-local function passed(test, ids, tails, count)
+-- Those that pass a test are moved to the front: how many; nothing where it can not be told.
+local function passed(test, tails, count)
   local set, low, high, kept, nones = KEYS[test[1]], ARGV[test[2]], ARGV[test[3]], 0, {}
   if not low then
-    local found = call('SMISMEMBER', set, unpack(ids, 1, count))
+    local found = call('SMISMEMBER', set, unpack(tails, 1, count))
     for i = 1, count do
       if found[i] == 1 then
         kept = kept + 1
-        ids[kept], tails[kept] = ids[i], tails[i]
+        tails[kept] = tails[i]
       end
     end
     return kept
@@ -73,7 +72,7 @@ local function passed(test, ids, tails, count)
         and (below > 0 or (below == 0 and not without_most))
       then
         kept = kept + 1
-        ids[kept], tails[kept] = ids[i], tails[i]
+        tails[kept] = tails[i]
       end
     else
       nones[#nones + 1] = tails[i]
@@ -116,23 +115,38 @@ local function by_number(rows, numbers, descends, by_ties)
 end
 
 -- Candidates in the order; nothing where a number is not known.
-local function few_in_order(order, ids, tails, count)
+local function few_in_order(order, tails, count)
   local key_descends, set, rows, numbers = order[1] == 1, order[2], {}, {}
   local sign = key_descends and -1 or 1
   for i = 1, count do
     rows[i] = i
   end
   if set then
-    numbers = numbers_of(KEYS[set], tails, count)
-    return numbers and by_number(rows, numbers, order[3] == 1, function(some)
+    local nones = {}
+    numbers = call('ZMSCORE', KEYS[set], unpack(tails, 1, count))
+    for i = 1, count do
+      local number = numbers[i]
+      if number then numbers[i] = number + 0 else nones[#nones + 1] = tails[i] end
+    end
+    return are_none(KEYS[set], nones) and by_number(rows, numbers, order[3] == 1, function(some)
       table.sort(some, function(a, b) return sign * by_bytes(tails[a], tails[b]) < 0 end)
     end)
   end
   for i = 1, count do -- by integer keys
-    if #ids[i] > 15 then return nil end
-    numbers[i] = ids[i] + 0
+    local id = key_in(tails[i])
+    if #id > 15 then return nil end
+    numbers[i] = id + 0
   end
   return by_number(rows, numbers, key_descends)
+end
+
+-- The rows, at most so many of them, as places among the candidates are in order.
+local function found_among(tails, rows, last)
+  local found = {}
+  for i = 1, last do
+    found[i] = key_in(tails[rows and rows[i] or i])
+  end
+  return found
 end
 
 local function answer_of_few(few)
@@ -141,31 +155,26 @@ local function answer_of_few(few)
   if not chosen then return nil end
   taken, source.least = chosen[1], size
   if wanted == 'plan' then return nil end
-  local left, counts, walks = chosen[3], wanted == 'count', chosen[2] == 1
-  local cuts, sorts = limit >= 0 and not counts, limit >= 0 and not counts and not walks
-  local count, ids, tails = size, nil, nil
+  local left, counts, count, tails = chosen[3], wanted == 'count', size, nil
   if #left > 0 or not counts or (source.sets and source.sets[2]) then
-    ids = some_of(source, size)
-    count = #ids
-    tails = (#left > 0 or sorts) and tails_of(ids)
+    tails = some_of(source, size)
+    count = #tails
   end
   for t = 1, #left do
-    if count == 0 then break end
-    count = passed(tests[left[t]], ids, tails, count)
+    if count ~= 0 then count = passed(tests[left[t]], tails, count) end
     if not count then return nil end
   end
   if counts then return { wanted, taken, size, 0, 0, '', {}, count, {} } end
 
-  local rows, last, found = false, cuts and math.min(limit, count) or count, {}
-  if sorts and count > 1 then
-    rows = few_in_order(order, ids, tails, count)
+  local rows, last = false, limit >= 0 and math.min(limit, count) or count
+  if limit >= 0 and chosen[2] == 0 and count - 1 > 0 then -- no walk in order
+    rows = few_in_order(order, tails, count)
     if not rows then return nil end
   end
-  for i = 1, last do
-    found[i] = ids[rows and rows[i] or i]
-  end
+  local found = found_among(tails, rows, last)
   local records, cut = records_of(found, { unpack(ARGV, from, to) }, long)
-  for i = 1, count > last and #records or 0 do -- others might stand in place of what has gone
+  for i = 1, count - last > 0 and #records or 0 do
+    -- Another row would come in place of one that is not there any more.
     if not records[i] or not records[i][1] then return nil end
   end
   return { wanted, taken, size, 0, 0, '', {}, found, records, cut }

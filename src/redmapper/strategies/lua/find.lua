@@ -161,23 +161,25 @@ local passes_over = several or #leave_out > 0
 local row_cost = wanted == 'rows' and 10 or 3 * #fields
 local cuts = limit >= 0 and not chosen.walks and wanted ~= 'count'
 
--- The candidates of these keys: those left out, and those that came before, are passed over.
-local function taken(found)
+-- The candidates of these entries, whose keys may be known: those left out, and those that came before,
+-- are passed over.
+local function taken_in(found, ids)
   local rows, count, before_them = {}, #found, #keys
-  if before_them == 0 then
-    keys = found
+  ids = form == 'fixed' and found or ids
+  if ids and before_them == 0 then
+    tails, keys = found, ids
   else
-    for j = 1, #found do
-      keys[before_them + j] = found[j]
+    for j = 1, count do
+      tails[before_them + j], keys[before_them + j] = found[j], ids and ids[j] or key_in(found[j])
     end
   end
   if passes_over then
     count = 0
-    for j = 1, #found do
-      local one = found[j]
+    for j = before_them + 1, before_them + #found do
+      local one = keys[j]
       if not (left_out[one] or known[one]) then
         count = count + 1
-        rows[count] = before_them + j
+        rows[count] = j
       end
       if several then known[one] = true end
     end
@@ -228,7 +230,7 @@ local function counted()
   end
   if #leave_out > 0 then
     left_out, left = {}, conditions
-    total = total - #present(judged(taken(leave_out)), true)
+    total = total - #present(judged(taken_in(tails_of(leave_out), leave_out)), true)
   end
 end
 
@@ -242,7 +244,7 @@ local function walked()
     while more do
       local from, found, members = #keys, nil, nil
       found, more, members = some_of(one, math.min(count, 1001))
-      local rows = judged(taken(found))
+      local rows = judged(taken_in(found, one.keys))
       local room, last = enough - #kept - total, #found
       if #rows - room >= 0 then last = rows[room] - from end
       for j = 1, math.min(#rows, room) do
@@ -272,7 +274,7 @@ local function gathered()
     local one = picked[i]
     local found, more = some_of(one, math.max(room, 1))
     room = room - #found
-    local fresh = taken(found)
+    local fresh = taken_in(found, one.keys)
     if rows then
       for j = 1, #fresh do
         rows[#rows + 1] = fresh[j]

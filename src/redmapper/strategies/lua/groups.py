@@ -38,7 +38,7 @@ class Shape(NamedTuple):
 class Group:
     """Writes of one shape: their positions in the plan, their keys, a column for each name.
 
-    `first` is the position in KEYS where their records begin. `come` and `go` are the entries of
+    Where there are entries, `tails` are the keys as these have them. `first` is the position in KEYS where their records begin. `come` and `go` are the entries of
     the records after and before.
     """
 
@@ -48,6 +48,7 @@ class Group:
     positions: Sequence[int]
     keys: Sequence[KeyBytes]
     columns: list[Sequence[bytes]]
+    tails: Sequence[bytes] = ()
     come: EntryColumns | None = None
     go: EntryColumns | None = None
     first: int = 0
@@ -119,12 +120,14 @@ def _new(
         for rows in _rows_by(sizes):
             yield from _new(check, [positions[row] for row in rows], run.part(rows), here)
         return
+    tails: Sequence[bytes] = ()
     come = None
     if affected.indexed:
-        come = affected.standings(run.column, run.records, here.tails(run.keys))
+        tails = here.tails(run.keys)
+        come = affected.standings(run.column, run.records, tails)
     cut = _cut(columns, zip(counts, sizes[0], strict=True)) if counts else columns
     shape = Shape(check, run.mapped, True, tuple(cut), ())  # noqa: FBT003 - a value
-    yield Group(shape, here, affected, positions, run.keys, [*cut.values()], come)
+    yield Group(shape, here, affected, positions, run.keys, [*cut.values()], tails, come)
 
 
 def _cut(columns: Columns, counts: Iterable[tuple[bytes, int]]) -> Columns:
@@ -157,6 +160,7 @@ def _group(
     """Of entities that have been; without names they go."""
     first, keys = alike.writes[0], _keys(alike)
     affected = here.all if names is None else here.affected(names + gone)
+    tails: Sequence[bytes] = ()
     come = go = None
     if affected.indexed:
         tails = here.tails(keys)
@@ -164,7 +168,7 @@ def _group(
         if names is not None:
             come = _entries(affected, [write.record for write in alike.writes], tails)
     shape = Shape(type(first.check), first.mapped, False, names, gone)  # noqa: FBT003 - a value
-    return Group(shape, here, affected, alike.positions, keys, columns, come, go)
+    return Group(shape, here, affected, alike.positions, keys, columns, tails, come, go)
 
 
 def _entries(
@@ -187,6 +191,7 @@ def _changed(
     if not _whole(run.columns, before):
         yield from _field_by_field(Alike([*alike.positions], [*alike.writes]), here)
         return
+    tails: Sequence[bytes] = ()
     come = go = None
     if affected.indexed:
         tails = here.tails(run.keys)
@@ -196,7 +201,7 @@ def _changed(
         come = affected.standings(run.column, run.records, tails)
     shape = Shape(check, run.mapped, False, names, ())  # noqa: FBT003 - a value
     columns = [*run.columns.values()]
-    yield Group(shape, here, affected, alike.positions, run.keys, columns, come, go)
+    yield Group(shape, here, affected, alike.positions, run.keys, columns, tails, come, go)
 
 
 def _whole(columns: Columns, before: Mapping[bytes, Sequence[bytes | None]]) -> bool:

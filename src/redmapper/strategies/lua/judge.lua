@@ -169,7 +169,7 @@ local function marking(word)
     for from = 1, #rows, SLICE do
       local asked = {}
       for j = from, math.min(from + SLICE - 1, #rows) do
-        asked[#asked + 1] = keys[rows[j]]
+        asked[#asked + 1] = tails[rows[j]]
       end
       local found = call('SMISMEMBER', set, unpack(asked))
       for j = 1, #found do

@@ -113,8 +113,8 @@ def _every_column(held: Held) -> list[Column]:
 
 def _lines(held: Held, *, changes: bool) -> Iterator[str]:
     yield "def words(lane, key, version, base, record, fields, gone, number):"
-    if held.sorted:
-        yield "    tail = tail_of(key)"
+    indexed = held.sorted or held.sets or held.several
+    yield f"    tail = {'tail_of(key)' if indexed else repr(b'')}"
     yield from indented(liat_of(each.terms for each in held.sorted if not each.scores))
     if changes:
         yield from indented(_change(held))
@@ -147,7 +147,7 @@ def _call(counts: str, words: Iterable[str]) -> Iterator[str]:
     yield "    keys.append(SEQUENCE)"
     told = ", ".join((f"bytes(({counts}))", *words))
     yield "return (*HEAD, b'%d' % len(keys), *keys, b'%d' % lane.number, lane.unit_id.encode(),"
-    yield f"    *NAMED, key, version, number, {told}, *pairs(fields.items()))"
+    yield f"    *NAMED, key, tail, version, number, {told}, *pairs(fields.items()))"
 
 
 def _move(held: Held, record: str, way: _Way) -> Iterator[str]:

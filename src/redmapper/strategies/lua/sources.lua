@@ -1,7 +1,8 @@
--- Sources: their size, and their next entries, with a cursor where there are more.
+-- Sources: their size, and their next entries, with a cursor where there are more. An entry is the
+-- tail that stands for a key; where a source has keys themselves, their tails are made.
 
--- What finds the key in a member of a sorted set: behind fields that have a width, or an end.
-local function key_reader(source)
+-- What finds the tail in a member of a sorted set: behind fields that have a width, or an end.
+local function tail_reader(source)
   local widths, descends, scored = source.widths, source.descends, source.kind == 'scored'
 
   -- Of each byte, worked out when it is first met: few are.
@@ -17,7 +18,7 @@ local function key_reader(source)
     local from, fields = 1, #widths
     if scored then -- mostly the tail alone; behind a byte for None, or for a number that is not plain
       local head = byte(member)
-      if 253 > head then return key_in(member) end
+      if 253 > head then return member end
       from, fields = 2, head - 253
     end
     for i = 1, fields do
@@ -30,7 +31,7 @@ local function key_reader(source)
       end
     end
     local tail = sub(member, from)
-    return key_in(descends and string.gsub(tail, '.', complements) or tail)
+    return descends and string.gsub(tail, '.', complements) or tail
   end
 end
 
@@ -69,7 +70,7 @@ local function members_before(set, cut)
   return low
 end
 
--- Of some keys, those that a set has.
+-- Of some tails, those that a set has.
 local function members_of(set, some)
   local kept = {}
   for from = 1, #some, SLICE do
@@ -117,11 +118,11 @@ local function entries_of(one)
   return least
 end
 
-local function keys_in(one, members)
-  one.key_of = one.key_of or key_reader(one)
-  local found, key_of = {}, one.key_of
+local function tails_in(one, members)
+  one.tail_of = one.tail_of or tail_reader(one)
+  local found, tail_of = {}, one.tail_of
   for i = 1, #members do
-    found[i] = key_of(members[i])
+    found[i] = tail_of(members[i])
   end
   return found
 end
@@ -135,7 +136,7 @@ local function some_of_range(one, count)
   end
   local last = members[#members]
   if last then one[one.reverse and 'high' or 'low'] = '(' .. last end
-  return keys_in(one, members), #members == count and last or nil, members
+  return tails_in(one, members), #members == count and last or nil, members
 end
 
 -- A member of a range as what the next step goes on from.
@@ -158,7 +159,7 @@ local function some_of_scores(one, count)
       members[i] = ranked[count + 1 - i]
     end
   end
-  return keys_in(one, members), one.past - one.first > 0 and members[count] or nil, members
+  return tails_in(one, members), one.past - one.first > 0 and members[count] or nil, members
 end
 
 local function some_of_sets(one, count)
@@ -180,11 +181,12 @@ local function some_of(one, count)
   if one.kind == 'sorted' then return some_of_range(one, count) end
   if one.kind == 'scored' then return some_of_scores(one, count) end
   if one.kind == 'set' then return some_of_sets(one, count) end
-  if one.keys then return one.keys end
+  if one.keys then return tails_of(one.keys) end
   local owned, found = call('HMGET', one.hash, unpack(one.values)), {}
   for i = 1, #one.values do
     if owned[i] then found[#found + 1] = owned[i] end
   end
-  return found
+  one.keys = found
+  return tails_of(found)
 end
 

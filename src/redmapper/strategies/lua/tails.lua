@@ -24,12 +24,13 @@ local function key_in(tail)
   return (string.gsub(text, '%z\255', '\0'))
 end
 
--- Those of some keys: all of them, or of the rows that are told.
-local function tails_of(ids, rows)
-  local tails, heads, count = {}, {}, #(rows or ids)
+-- Those of some keys.
+local function tails_of(ids)
+  local tails, heads, count = {}, {}, #ids
+  if form == 'fixed' then return ids end
   if form == 'int' then
     for j = 1, count do
-      local id = ids[rows and rows[j] or j]
+      local id = ids[j]
       local head = heads[#id]
       if head and byte(id) ~= 45 then
         tails[j] = head .. id
@@ -42,8 +43,7 @@ local function tails_of(ids, rows)
     end
   else
     for j = 1, count do
-      local id = ids[rows and rows[j] or j]
-      tails[j] = form == 'fixed' and id or string.gsub(id, '%z', '\0\255') .. '\0\1'
+      tails[j] = string.gsub(ids[j], '%z', '\0\255') .. '\0\1'
     end
   end
   return tails
