@@ -164,7 +164,7 @@ local function answer_of_few(few)
     if count ~= 0 then count = passed(tests[left[t]], tails, count) end
     if not count then return nil end
   end
-  if counts then return { wanted, taken, size, 0, 0, '', {}, count, {} } end
+  if counts then return { 'few', taken, size, count } end
 
   local rows, last = false, limit >= 0 and math.min(limit, count) or count
   if limit >= 0 and chosen[2] == 0 and count - 1 > 0 then -- no walk in order
@@ -177,7 +177,7 @@ local function answer_of_few(few)
     -- Another row would come in place of one that is not there any more.
     if not records[i] or not records[i][1] then return nil end
   end
-  return { wanted, taken, size, 0, 0, '', {}, found, records, cut }
+  return { 'few', taken, size, found, records, cut }
 end
 
 local few = ARGV[12] ~= '' and answer_of_few(cmsgpack.unpack(ARGV[12]))

@@ -36,7 +36,8 @@
 --       Each list begins with its length.
 -- Returns  {"schema"} where other indexes stand than the mapper has; {"plan", way, size, ...};
 --       else {wanted, way, entries seen, records read, source, cursor, picked, keys, records, cut}
---       with the number of rows for keys if they are counted. `cut` are the numbers of fields of
+--       with the number of rows for keys if they are counted; or, of few candidates, {"few", way,
+--       entries seen, keys or how many rows, records, cut}. `cut` are the numbers of fields of
 --       which records have one value more at their end, in this order: all that follows a full first
 --       piece. The next step goes on with what is left of the picked sources, from the cursor in
 --       `source` on (0: there is no more). "keys" in place of what was wanted: too many to gather at
@@ -54,6 +55,14 @@ local function listed() return call('ZCARD', KEYS[2]) end
 local stored = call('HGET', KEYS[1], mapper)
 if stored and stored ~= fingerprint and listed() > 0 then return { 'schema' } end
 
+-- Scores from one cut to another as ZCOUNT wants them, nothing for a cut between members.
+local function scores_between(low, high)
+  local head, last = byte(low), byte(high)
+  if head == 61 or head == 62 or last == 61 or last == 62 then return nil end
+  if high == '+' then high = '+inf' else high = last == 40 and sub(high, 2) or '(' .. high end
+  return low == '-' and '-inf' or low, high
+end
+
 -- What indexes count by themselves needs nothing of what follows.
 if wanted == 'size' then
   local total = 0
@@ -64,9 +73,7 @@ if wanted == 'size' then
     elseif command == 'ZLEXCOUNT' then
       total = total + call('ZLEXCOUNT', from, low, high)
     else
-      local open = byte(high) ~= 40 and high ~= '+'
-      high = open and '(' .. high or high == '+' and '+inf' or sub(high, 2)
-      total = total + call('ZCOUNT', from, low == '-' and '-inf' or low, high)
+      total = total + call('ZCOUNT', from, scores_between(low, high))
     end
   end
   return { 'count', 1, 0, 0, 0, '', {}, total, {} }
@@ -74,7 +81,7 @@ end
 
 local wish, limit, page, most, budget =
   ARGV[6] + 0, ARGV[7] + 0, ARGV[8] + 0, ARGV[9] + 0, ARGV[10] + 0
-local taken -- the number of the way that is taken because it has few entries
+local taken = nil -- the number of the way that is taken because it has few entries
 local terms, term_at, at = nil, 0, 12
 
 -- The next of what is packed, and of the words behind it.

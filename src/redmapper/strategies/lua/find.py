@@ -197,6 +197,8 @@ class Search:
     def step(self, said: Said, missing: int, wanted: str = "") -> Flow[Step]:
         """One call of the script. Raises SchemaMismatch where the entries are another mapper's."""
         reply = yield from self.ask(said, missing, wanted or self.wanted)
+        if reply[0] == b"few":
+            return self._few(*reply[1:])
         kind, way, seen, read, source, cursor, picked, found, records, *cut = reply
         self.seen += seen
         self.read += read
@@ -205,6 +207,13 @@ class Search:
             return Step(keys_only, way, seen, read, source, cursor, picked, [], found, [])
         rows = [] if keys_only else self._rows(found, records, *cut)
         return Step(keys_only, way, seen, read, source, cursor, picked, found, 0, rows)
+
+    def _few(self, way: int, seen: int, found: Reply, *rows: Reply) -> Step:
+        """The only step of a query of few candidates."""
+        self.seen += seen
+        if not rows:
+            return Step(False, way, seen, 0, 0, b"", [], [], found, [])  # noqa: FBT003 - a value
+        return Step(False, way, seen, 0, 0, b"", [], found, 0, self._rows(found, *rows))  # noqa: FBT003
 
     def ask(self, said: Said, missing: int, wanted: str) -> Flow[Reply]:
         """The script's reply."""

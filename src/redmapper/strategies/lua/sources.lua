@@ -101,11 +101,18 @@ local function source_of(kind)
   return range(kind, id, key(), take(), take(), flag(), flag(), each(term))
 end
 
+-- Of a set by score, with the ranks where its entries begin and end.
+local function entries_by_rank(one)
+  one.first, one.past = members_before(one.set, one.low), members_before(one.set, one.high)
+  return math.max(one.past - one.first, 0)
+end
+
 local function entries_of(one)
   if one.kind == 'sorted' then return call('ZLEXCOUNT', one.set, one.low, one.high) end
   if one.kind == 'scored' then
-    one.first, one.past = members_before(one.set, one.low), members_before(one.set, one.high)
-    return math.max(one.past - one.first, 0)
+    local low, high = scores_between(one.low, one.high)
+    if low then return call('ZCOUNT', one.set, low, high) end
+    return entries_by_rank(one)
   end
   if one.kind ~= 'set' then return #(one.values or one.keys) end
   local least = HUGE
@@ -146,7 +153,7 @@ end
 
 -- By rank: `first` to before `past` are what is left.
 local function some_of_scores(one, count)
-  if not one.past then entries_of(one) end
+  if not one.past then entries_by_rank(one) end
   local from, past = one.first, one.past
   count = math.min(count, math.max(past - from, 0))
   if one.reverse then from = past - count else past = from + count end

@@ -58,6 +58,7 @@ class _Reading:
         self.integers = iter(_unpacked(packed))
         self.words = iter(words)
         self.entities: list[Any] = []
+        self.tails: list[Any] = []
 
     def number(self) -> int:
         """The next integer."""
@@ -100,16 +101,20 @@ class _Reading:
 
     def sets(self) -> tuple[list[Any], list[Any]]:
         count, first, single = self.number(), self.number(), self.number()
-        alone = [first, self.named(single)]
-        return alone, [self.members() for _ in range(count - single)]
+        alone = [first, self.members(single)]
+        return alone, [self.moves() for _ in range(count - single)]
 
     def named(self, count: int) -> list[Any]:
         """The keys of so many entities."""
         return [self.entities[self.number() - 1] for _ in range(count)]
 
-    def members(self) -> list[Any]:
+    def members(self, count: int) -> list[Any]:
+        """The tails of so many."""
+        return [self.tails[self.number() - 1] for _ in range(count)]
+
+    def moves(self) -> list[Any]:
         come, go = self.number(), self.number()
-        return [self.named(come), self.named(go)]
+        return [self.members(come), self.members(go)]
 
     def sorted(self) -> list[Any]:
         key, scored, come, go = [self.number() for _ in range(4)]
@@ -140,7 +145,9 @@ def sections() -> Callable[[CommitCall], Sections]:
         absent, versions = [reading.number(), reading.number()], reading.versions()
         fields = reading.each(reading.fields)
         sequences = reading.each(lambda: [reading.number(), *reading.take(1)])
-        reading.entities = reading.take(reading.number())
+        named, members = reading.number(), reading.number()
+        reading.entities = reading.take(named)
+        reading.tails = reading.take(members) or reading.entities
         owners = reading.each(reading.owners)
         single, sets = reading.sets()
         ordered, records = reading.each(reading.sorted), reading.each(reading.records)

@@ -142,14 +142,17 @@ def unpacked(data: bytes) -> list[int | str]:
 
 
 def words(batch: Batch) -> tuple[list[Any], list[Any]]:
-    """The keys, and the arguments, of the script called: the header, terms, and all other words."""
+    """The keys, and the arguments, of the script called: the header, terms, and all other words.
+
+    What `few.lua` is told is left out: see test_few.py.
+    """
     (command,) = batch.commands
     assert command.script is not None
     assert "find" == command.script.name
     count = command.words[2]
     keys, arguments = list(command.words[3 : 3 + count]), list(command.words[3 + count :])
     if arguments[4] != "size":
-        arguments[10:11] = unpacked(arguments[10])
+        arguments[10:12] = unpacked(arguments[10])  # without what few.lua is told
     return keys, arguments
 
 
@@ -243,7 +246,7 @@ def test_a_range_of_scores_is_asked(condition: Predicate, cuts: tuple[bytes, byt
     """Between two cuts: before a number, behind it, or before a member where it is no score."""
     keys, arguments = asked(selected(condition))
     assert b"{s}:User/by_age" == keys[2]
-    assert ends_with(["scored", 1, 3, *cuts, 0, 1, 0], arguments)
+    assert ends_with(["scored", 1, 3, *cuts, 0, 0, 1, 0], arguments)
 
 
 def test_a_test_of_a_number_is_told_where_its_scores_are():
@@ -408,7 +411,7 @@ def test_what_the_script_can_not_judge_is_judged_sorted_and_cut_here():
     ("field", "member", "expected"),
     [
         (Users.rank, b"member", ["sorted", 1, 3, b"(member", b"(" + NAN, 0, 0, 1, 0]),
-        (Users.age, b"7 \x812", ["scored", 1, 3, b">7 \x812", b"+", 0, 1, 0]),
+        (Users.age, b"7 \x812", ["scored", 1, 3, b">7 \x812", b"+", 0, 0, 1, 0]),
     ],
     ids=["by members", "by scores"],
 )
