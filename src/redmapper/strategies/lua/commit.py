@@ -261,7 +261,7 @@ def _say_sequences(compiled: Compiled) -> None:
 
 
 def _say_entities(compiled: Compiled) -> None:
-    """The keys of all entities where owners are among them, their tails where members of sets are."""
+    """All keys, where owners are among them, and all tails, where members of sets are."""
     keys = keys_of(compiled.plan.writes) if compiled.plan.claims else []
     tails = _tails_of(compiled)
     if [*keys] == [*tails]:

@@ -38,8 +38,8 @@ class Shape(NamedTuple):
 class Group:
     """Writes of one shape: their positions in the plan, their keys, a column for each name.
 
-    Where there are entries, `tails` are the keys as these have them. `first` is the position in KEYS where their records begin. `come` and `go` are the entries of
-    the records after and before.
+    `tails` are the keys as entries have them, where there are any. `first` is the position in KEYS
+    where their records begin. `come` and `go` are the entries of the records after and before.
     """
 
     shape: Shape
