@@ -1,37 +1,6 @@
--- Queries of few candidates, which sets and scores can tell apart without a look at a record: most are
--- such. They are answered here, as all that stands below costs more before it begins than the whole
--- of this. Whatever turns out to be no such query is left to that: then nothing is returned.
---
--- ARGV[12] is "", or an array in MessagePack, in which keys and words go by their places: most
--- candidates; ways: each its number, 1 if it is a walk in order, the tests it leaves, and its source
--- as above; tests: each a set, or a set by score and two cuts; the order: 1 if the key descends,
--- nothing else or a set by score and 1 if it descends; where the fields wanted stand, from and to;
--- and those of them that may go on in further fields.
-
-local function source_of_few(way)
-  local number, kind, set, low, high, reverse, descends, widths = way[1], unpack(way, 4)
-  if kind ~= 'set' then
-    return range(kind, number, KEYS[set], ARGV[low], ARGV[high], reverse == 1, descends == 1, widths)
-  end
-  local sets = {}
-  for i = 1, #set do
-    sets[i] = KEYS[set[i]]
-  end
-  return meeting(number, '0', sets)
-end
-
--- The way with the fewest entries, its source and how many: if these are no more than so many.
-local function fewest(ways, most)
-  local chosen, source, least = nil, nil, most + 1
-  for i = 1, #ways do
-    local one = source_of_few(ways[i])
-    local size = entries_of(one)
-    if least - size > 0 then
-      chosen, source, least = ways[i], one, size
-    end
-  end
-  return chosen, source, least
-end
+-- Few rows, of ways along which sets and scores alone tell candidates apart: most queries are such. They
+-- are answered here, as all that stands below costs more before it begins than the whole of this. Where
+-- a record must be read after all, or there are many candidates, nothing is answered.
 
 -- Whether a set by score has None for these tails: of those that it does not have as numbers either, it
 -- tells nothing.
@@ -140,45 +109,65 @@ local function few_in_order(order, tails, count)
   return by_number(rows, numbers, key_descends)
 end
 
--- The rows, at most so many of them, as places among the candidates are in order.
-local function found_among(tails, rows, last)
-  local found = {}
+-- Those of some entries that pass what a way leaves, moved to the front: how many; nothing as above.
+local function passing(of, tails, count)
+  for t = 1, #of.left do
+    if count ~= 0 then count = passed(asked[of.left[t]], tails, count) end
+    if not count then return nil end
+  end
+  return count
+end
+
+-- Entries from the beginning of a walk until enough pass: these, how many, and how many were seen.
+local function few_walked(of, enough)
+  local kept, count, seen, batch = {}, 0, 0, enough
+  if #of.left > 0 then batch = math.max(2 * enough, 16) end
+  while true do
+    local tails, more = some_of(of.path, math.min(batch, SLICE))
+    local passes = passing(of, tails, #tails)
+    if not passes then return nil end
+    for i = 1, passes do
+      kept[count + i] = tails[i]
+    end
+    count, seen = count + passes, seen + #tails
+    if not more or count - enough >= 0 then return kept, count, seen end
+    if seen - SLICE >= 0 then return nil end
+    batch = batch_after(batch, enough - count, seen, count)
+  end
+end
+
+-- All entries that pass, if they are few: these, how many, and how many were seen.
+local function few_gathered(of)
+  local tails = of.size - SLICE <= 0 and some_of(of.path, of.size)
+  local count = tails and passing(of, tails, #tails)
+  if count then return tails, count, of.size end
+end
+
+local function answer_of_few(of)
+  local counts, source = wanted == 'count', of.path
+  local cuts = limit >= 0 and not counts
+  local stops = cuts and of.walks
+  of.size = of.size or (not stops and size_of(source))
+  if counts and #of.left == 0 and not (source.sets and source.sets[2]) then
+    return { 'few', of.number, of.size, of.size }
+  end
+  local tails, count, seen
+  if stops then tails, count, seen = few_walked(of, limit) else tails, count, seen = few_gathered(of) end
+  if not tails then return nil end
+  if counts then return { 'few', of.number, seen, count } end
+
+  local rows, found, last = false, {}, cuts and math.min(limit, count) or count
+  if cuts and not of.walks and count - 1 > 0 then
+    rows = few_in_order(short_order, tails, count)
+    if not rows then return nil end
+  end
   for i = 1, last do
     found[i] = key_in(tails[rows and rows[i] or i])
   end
-  return found
-end
-
-local function answer_of_few(few)
-  local most, ways, tests, order, from, to, long = unpack(few)
-  local chosen, source, size = fewest(ways, most)
-  if not chosen then return nil end
-  taken, source.least = chosen[1], size
-  if wanted == 'plan' then return nil end
-  local left, counts, count, tails = chosen[3], wanted == 'count', size, nil
-  if #left > 0 or not counts or (source.sets and source.sets[2]) then
-    tails = some_of(source, size)
-    count = #tails
-  end
-  for t = 1, #left do
-    if count ~= 0 then count = passed(tests[left[t]], tails, count) end
-    if not count then return nil end
-  end
-  if counts then return { 'few', taken, size, count } end
-
-  local rows, last = false, limit >= 0 and math.min(limit, count) or count
-  if limit >= 0 and chosen[2] == 0 and count - 1 > 0 then -- no walk in order
-    rows = few_in_order(order, tails, count)
-    if not rows then return nil end
-  end
-  local found = found_among(tails, rows, last)
   local records, cut = records_of(found, { unpack(ARGV, from, to) }, long)
-  for i = 1, count - last > 0 and #records or 0 do
+  for i = 1, cuts and #records or 0 do
     -- Another row would come in place of one that is not there any more.
     if not records[i] or not records[i][1] then return nil end
   end
-  return { 'few', taken, size, found, records, cut }
+  return { 'few', of.number, seen, found, records, cut }
 end
-
-local few = ARGV[12] ~= '' and answer_of_few(cmsgpack.unpack(ARGV[12]))
-if few then return few end

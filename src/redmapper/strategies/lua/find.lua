@@ -9,31 +9,37 @@
 --         "ZLEXCOUNT", "ZCOUNT" between two cuts, or "SCARD" with "", ""
 --       6 rows that are wanted at all, 7 rows to cut the answer to, 8 rows of a step of a walk
 --         (-1: all), 9 entries that may be gathered in one step, 10 work of a step of a walk
---       11 all of the following that is a number or a word in "", as one array of MessagePack: what
---         queries of one shape have in common; 12 what few.lua is told; and 13, ... all else, in the
---         same order:
+--       11 and 12 arrays of MessagePack: what queries of one shape have in common. 13, ... all words
+--         that are in neither.
+--       11 has all of the following that is a number or a word in "", what else there is stands from 13
+--         on in the same order:
 --       stored names; columns: kind, place of the name, place of that of the normed value (0: none,
 --         both 0: the key), key of the sorted set whose scores are its numbers (0: none);
 --       tests: 1 if it must read the records of all, test;
 --       order: column, 1 if descending; 1 if the key descends; 0, or 1 and the key of the row to begin
 --         behind, and its values by the order, each 0 or 1 and the value;
---       keys to leave out; names of fields wanted; the numbers of those of them that may go on in
---         further fields;
+--       keys to leave out.
+--       tests: "and", "or" of tests; "not" of one; "probe" of sets, any of which has the key;
+--         "none", column; "one", column, values; "span", column, bounds: low, high as in ZRANGE
+--         BYLEX; "scored", column, two cuts, and such bounds for what has no score; "like", column,
+--         Lua patterns that are found one behind the other
+--       Each list begins with its length.
+--       12 is an array, in which words go by their places in ARGV: ways; of each test what it asks,
+--         which is a set, or a set by score and two cuts, or nothing of that kind; the order where no
+--         record is needed for it: 1 if the key descends, then for an order by scores their set and 1
+--         if they descend; 1 if the order is by key alone; where the fields wanted stand, from and to;
+--         those of them that may go on in further fields; how many keys are left out.
 --       ways: 1 if it is a walk in order, 1 if no row comes twice, the price of a candidate with the
---         tests that are left, numbers of the tests it makes needless, a path to its entries:
---         "any" of paths, "least" of paths, or a source:
+--         tests that are left, the tests it makes needless, those it leaves, 1 if no record must be
+--         read, and a path to its entries: "any" of paths, "least" of paths, or a source:
 --           "sorted", number, key, low, high, 1 if backward, 1 if the tail descends, widths of
 --             fields (in bytes; 0 for a value that ends in 00 01, -1 in FF FE)
 --           "scored", the same: a sorted set by score, its tails ascending, the width that of numbers
 --             that are not plain, between two cuts: "-" before all, "30" before that score, "(30"
 --             behind it, "+" behind all; "=30 member" before a member, ">30 member" behind it
 --           "set", number, cursor, keys: what is in all of these sets
---           "owners", number, key, values of a unique hash;  "keys", number, the keys themselves
---       tests: "and", "or" of tests; "not" of one; "probe" of sets, any of which has the key;
---         "none", column; "one", column, values; "span", column, bounds: low, high as in ZRANGE
---         BYLEX; "scored", column, two cuts, and such bounds for what has no score; "like", column,
---         Lua patterns that are found one behind the other
---       Each list begins with its length.
+--           "owners", number, key, values of a unique hash;  "keys", number, the keys themselves:
+--             where these stand, and how many they are
 -- Returns  {"schema"} where other indexes stand than the mapper has; {"plan", way, size, ...};
 --       else {wanted, way, entries seen, records read, source, cursor, picked, keys, records, cut}
 --       with the number of rows for keys if they are counted; or, of few candidates, {"few", way,
@@ -81,7 +87,6 @@ end
 
 local wish, limit, page, most, budget =
   ARGV[6] + 0, ARGV[7] + 0, ARGV[8] + 0, ARGV[9] + 0, ARGV[10] + 0
-local taken = nil -- the number of the way that is taken because it has few entries
 local terms, term_at, at = nil, 0, 12
 
 -- The next of what is packed, and of the words behind it.
@@ -116,9 +121,31 @@ return (function()
 
 -- include sources.lua
 
+-- include ways.lua
+
+local told_ways, asked, short_order, by_key_alone, from, to, long, without = unpack(cmsgpack.unpack(ARGV[12]))
+local ways = {}
+for i = 1, #told_ways do
+  ways[i] = way_of(told_ways[i], i)
+end
+local chosen = ways[1]
+if #ways > 1 or wanted == 'plan' then
+  local sizes = cheapest(ways, by_key_alone == 1, without)
+  if wanted == 'plan' then return sizes end
+  chosen = ways[sizes[2]]
+end
+
 -- include records.lua
 
 -- include few.lua
+
+if chosen.short then
+  local answer = answer_of_few(chosen)
+  if answer then return answer end
+  chosen = way_of(told_ways[chosen.number], chosen.number) -- as if nothing had been read
+end
+
+-- What follows reads records, and may take several steps.
 
 terms = cmsgpack.unpack(ARGV[11])
 
@@ -136,25 +163,14 @@ local leave_out, left_out = each(take), {}
 for i = 1, #leave_out do
   left_out[leave_out[i]] = true
 end
-local fields, long = each(take), each(term)
-
--- include ways.lua
-
-local ways = each(way)
-local chosen = ways[1]
-if taken and wanted ~= 'plan' then
-  chosen = ways[taken]
-  chosen.number = taken
-elseif #ways > 1 or wanted == 'plan' then
-  local sizes = cheapest(ways)
-  sizes[2] = taken or sizes[2]
-  chosen = ways[sizes[2]]
-  if wanted == 'plan' then return sizes end
-end
+local fields = { unpack(ARGV, from, to) }
 
 if chosen.path.word and not chosen.size then chosen.size = size_of(chosen.path) end -- it picks
 local picked = picked_of(chosen.path, {})
-local left = tests_left(chosen)
+local left = {}
+for i = 1, #chosen.left do
+  left[i] = conditions[chosen.left[i]]
+end
 local source, cursor, ids = 0, '', {}
 for i = 1, #picked do
   ids[i] = picked[i].id
@@ -267,10 +283,7 @@ local function walked()
         end
         return
       end
-      -- As many more as seem to be needed by what has passed so far, and a quarter beyond. (That is no
-      -- number where all are wanted and none was seen: `max` passes over it, behind the 16.)
-      local needed = 1.25 * (enough - #kept - total) * seen / math.max(#kept + total, 1)
-      count = math.ceil(math.min(2 * count, 500, math.max(16, needed)))
+      count = batch_after(count, enough - #kept - total, seen, #kept + total)
     end
   end
 end
@@ -323,6 +336,6 @@ for i = 1, cuts and math.min(limit, #kept) or #kept do
 end
 local records, cut = records_of(found, fields, long)
 if wanted == 'count' then found = total end
-return { wanted, chosen.number or 1, seen, read, source, cursor, ids, found, records, cut }
+return { wanted, chosen.number, seen, read, source, cursor, ids, found, records, cut }
 
 end)()

@@ -39,13 +39,14 @@ from redmapper.query.planner import (
     plan_accesses,
 )
 from redmapper.query.selection import Order, Row, Selection, sort_key
-from redmapper.strategies.lua.conditions import Words
 from redmapper.strategies.lua.foreign import carry
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.layout import joined
 from redmapper.strategies.lua.objects import BareRow, entities_of_rows, fields_of, record_of
+from redmapper.strategies.lua.packing import Nested
 from redmapper.strategies.lua.scripts import FIND
 from redmapper.strategies.lua.shapes import Said, Shapes
+from redmapper.strategies.lua.ways import covered_by, way_by
 from redmapper.strategies.lua.wording import Wording
 from redmapper.wire import Argument, Batch, Flow, Reply, call
 from redmapper.work.refusals import schema_mismatch
@@ -174,25 +175,24 @@ class Search:
         known = self.planned.wording.sources
         sources = [list(known[number - 1]) for number in step.picked[at:]]
         if step.cursor:
-            _MOVE[str(sources[0][0])](sources[0], step.cursor)
+            _MOVE[sources[0][0]](sources[0], step.cursor)
         access = self.planned.accesses[step.way - 1]
         wanted = "keys" if step.keys_only else self.wanted
-        said = self._way(access, sources, self._walked(access))
+        said = self._way(access, sources, walks=self._walked(access))
         found = yield from self.step(said, missing, wanted)
         return found._replace(way=step.way)  # the script was given this one alone, its first
 
     def chunk(self, way: int, keys: list[KeyBytes]) -> Flow[Step]:
         """These keys, judged."""
         access = attrs.evolve(self.planned.accesses[way - 1], distinct=True)
-        sources: list[Words] = [["keys", 0, len(keys), *keys]]
-        return self.step(self._way(access, sources, walks=False), self.limit)
+        return self.step(self._way(access, [["keys", 0, keys]], walks=False), self.limit)
 
-    def _way(self, access: Access, sources: list[Words], walks: bool) -> Said:  # noqa: FBT001
+    def _way(self, access: Access, sources: list[Nested], *, walks: bool) -> Said:
         """The way of an access, over other sources."""
         wording = self.planned.wording
-        covers = [at for at, (each, _) in enumerate(wording.tests, 1) if each in access.by]
-        path: Words = ["any", len(sources), *(word for source in sources for word in source)]
-        return wording.said_by(wording.way_by(access, covers, path, walks=walks))
+        covers = covered_by(wording, access)
+        way = way_by(wording, access, covers, ["any", sources], walks=walks)
+        return wording.said_by(way)
 
     def step(self, said: Said, missing: int, wanted: str = "") -> Flow[Step]:
         """One call of the script. Raises SchemaMismatch where the entries are another mapper's."""
@@ -293,18 +293,18 @@ def head_of(mapped: MappedClass, tag: bytes) -> tuple[Argument, ...]:
     return mapped.name, mapped.fingerprint, records, mapped.key.scalar.tail or "fixed"
 
 
-def _move_sorted(words: Words, cursor: bytes) -> None:
+def _move_sorted(words: list[Nested], cursor: bytes) -> None:
     """Begin behind a member: words are kind, number, key, low, high, backward, ..."""
     words[4 if words[5] else 3] = b"(" + cursor
 
 
-def _move_scored(words: Words, cursor: bytes) -> None:
+def _move_scored(words: list[Nested], cursor: bytes) -> None:
     """The same by score."""
     at, mark = (4, b"=") if words[5] else (3, b">")
     words[at] = mark + cursor
 
 
-def _move_set(words: Words, cursor: bytes) -> None:
+def _move_set(words: list[Nested], cursor: bytes) -> None:
     words[2] = cursor
 
 

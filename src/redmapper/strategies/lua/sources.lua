@@ -82,23 +82,24 @@ local function members_of(set, some)
   return kept
 end
 
-local function meeting(id, cursor, sets)
-  return { kind = 'set', id = id, cursor = cursor, sets = sets, least = HUGE, smallest = 1 }
-end
+-- Words from one place on, so many.
+local function words_at(told) return { unpack(ARGV, told[1] or 1, (told[1] or 1) + (told[2] or 0) - 1) } end
 
-local function range(kind, id, set, low, high, reverse, descends, widths)
+local function source_of(told)
+  local kind, id, a, b, c, reverse, descends, widths = unpack(told)
+  if kind == 'set' then
+    local sets = {}
+    for i = 1, #b do
+      sets[i] = KEYS[b[i]]
+    end
+    return { kind = kind, id = id, cursor = ARGV[a], sets = sets, least = HUGE, smallest = 1 }
+  end
+  if kind == 'owners' then return { kind = kind, id = id, hash = KEYS[a], values = words_at(b) } end
+  if kind == 'keys' then return { kind = kind, id = id, keys = words_at(a) } end
   return {
-    kind = kind, id = id, set = set, low = low, high = high, reverse = reverse,
-    descends = descends, widths = widths,
+    kind = kind, id = id, set = KEYS[a], low = ARGV[b], high = ARGV[c], reverse = reverse == 1,
+    descends = descends == 1, widths = widths,
   }
-end
-
-local function source_of(kind)
-  local id = term()
-  if kind == 'set' then return meeting(id, take(), each(key)) end
-  if kind == 'owners' then return { kind = kind, id = id, hash = key(), values = each(take) } end
-  if kind == 'keys' then return { kind = kind, id = id, keys = each(take) } end
-  return range(kind, id, key(), take(), take(), flag(), flag(), each(term))
 end
 
 -- Of a set by score, with the ranks where its entries begin and end.

@@ -1,10 +1,12 @@
 -- Ways to the entries, and what each costs. Paths: sources, unions of them, and choices.
 
-local path
-path = function()
-  local word = term()
-  if word == 'any' or word == 'least' then return { word = word, parts = each(path) } end
-  return source_of(word)
+local function path_of(told)
+  local word, parts = told[1], {}
+  if word ~= 'any' and word ~= 'least' then return source_of(told) end
+  for i = 1, #told[2] do
+    parts[i] = path_of(told[2][i])
+  end
+  return { word = word, parts = parts }
 end
 
 local function size_of(of)
@@ -36,35 +38,24 @@ local function picked_of(of, found)
   return found
 end
 
--- Ways: what each costs, in units of about half a microsecond.
-
-local function way()
-  local walks, distinct, price = flag(), flag(), term()
+-- `covers` are the tests that a way makes needless, `left` those that it leaves; it is short if it can
+-- be gone without a look at a record.
+local function way_of(told, number)
   return {
-    walks = walks,
-    distinct = distinct,
-    price = price,
-    covers = each(term),
-    path = path(),
+    number = number,
+    walks = told[1] == 1,
+    distinct = told[2] == 1,
+    price = told[3],
+    covers = told[4],
+    left = told[5],
+    short = told[6] == 1,
+    path = path_of(told[7]),
     size = false,
-    number = false,
   }
 end
 
--- The conditions that a way does not make needless.
-local function tests_left(of)
-  local covered, left = {}, {}
-  for i = 1, #of.covers do
-    covered[of.covers[i]] = true
-  end
-  for i = 1, #conditions do
-    if not covered[i] then left[#left + 1] = conditions[i] end
-  end
-  return left
-end
-
--- The sizes of all ways behind the number of the cheapest.
-local function cheapest(ways)
+-- The sizes of all ways behind the number of the cheapest: in units of about half a microsecond.
+local function cheapest(ways, by_key_alone, left_out)
   local function expected_of()
     local all, taken = listed(), {}
     local matching, sorted = all, { unpack(ways) }
@@ -85,10 +76,10 @@ local function cheapest(ways)
 
   local function cost_of(of)
     local one, count = of.price, of.size
-    if wanted == 'count' and #of.covers == #conditions and of.distinct then return 0 end
+    if wanted == 'count' and #of.left == 0 and of.distinct then return 0 end
     if of.walks and wish >= 0 then
       expected = expected or expected_of()
-      count = math.min(count, (wish + #leave_out) * math.max(count, 1) / expected)
+      count = math.min(count, (wish + left_out) * math.max(count, 1) / expected)
     elseif wish >= 0 and not by_key_alone then
       one = one + 5
     end
@@ -98,7 +89,7 @@ local function cheapest(ways)
 
   local sizes, least = { 'plan', 1 }, HUGE
   for i = 1, #ways do
-    ways[i].number, ways[i].size = i, size_of(ways[i].path)
+    ways[i].size = size_of(ways[i].path)
     sizes[i + 2] = ways[i].size
   end
   for i = 1, #ways do
@@ -108,4 +99,12 @@ local function cheapest(ways)
     end
   end
   return sizes
+end
+
+-- The size of the next batch of a walk: as many entries as seem to be needed by what has passed so far, and
+-- a quarter beyond. (That is no number where all are wanted and none was seen: `max` passes over it, behind
+-- the 16.)
+local function batch_after(batch, missing, seen, passed)
+  local needed = 1.25 * missing * seen / math.max(passed, 1)
+  return math.ceil(math.min(2 * batch, 500, math.max(16, needed)))
 end

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, partial
-from typing import Any
 
 import attrs
 
@@ -14,38 +13,26 @@ from redmapper.mapping.mapped import MappedClass, MappedIndex
 from redmapper.mapping.predicates import Predicate
 from redmapper.query.planner import (
     Access,
-    ByKeys,
     ByLookup,
     ByOrdered,
-    ByUnique,
-    Either,
     conditions_of,
 )
 from redmapper.query.selection import Selection
 from redmapper.strategies.lua.conditions import FREE, READ, SCORED, TESTS, Late, Test, Words
-from redmapper.strategies.lua.entries import tail_descends
-from redmapper.strategies.lua.few import few_of
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.layout import cuttable
-from redmapper.strategies.lua.packing import packed_terms
-from redmapper.strategies.lua.ranges import NOWHERE, Ends, cuts_between, cuts_of, ranges_of
+from redmapper.strategies.lua.packing import Nested, packed_terms
+from redmapper.strategies.lua.ranges import NOWHERE, Ends, cuts_between
 from redmapper.strategies.lua.scores import (
-    Scores,
     between_members,
     scored_by,
     scores_of,
 )
 from redmapper.strategies.lua.shapes import Literal, Make, Said, Spelled
-from redmapper.wire import Argument
+from redmapper.strategies.lua.ways import Way, sorts_of, sources_of, told_of, way_of
 
 _SCORES = 3
 """Where the words of a column name the sorted set whose scores it has."""
-
-BARE = 3
-"""What the script pays for a candidate that no test looks at, in units of half a microsecond."""
-
-RUN = 4_000
-"""Values of one command at most: Lua's `unpack` fails at 8,000."""
 
 KINDS = {
     "text": "bytes",
@@ -87,7 +74,7 @@ class Wording:
     late: list[Predicate] = attrs.field(factory=list)
     like_others: bool = True
     tests: list[tuple[Predicate, Test]] = attrs.field(factory=list)
-    sources: list[Words] = attrs.field(factory=list)
+    sources: list[Nested] = attrs.field(factory=list)
     _places: dict[bytes, int] = attrs.field(factory=dict)
     _names: dict[bytes, int] = attrs.field(factory=dict)
     _columns: dict[str, tuple[int, Words]] = attrs.field(factory=dict)
@@ -145,7 +132,7 @@ class Wording:
         scores = scores_of(index, self.mapped.key.scalar) if index is not None else None
         if scores is None or spans is None or len(spans) != 1:
             return None
-        (ends,) = cuts_between(spans, scores, self._positions_of([predicate]))
+        (ends,) = cuts_between(spans, scores, self.positions_of([predicate]))
         return ends
 
     def column(self, column: Column) -> int:
@@ -180,8 +167,8 @@ class Wording:
 
     def probe(self, index: MappedIndex, values: Sequence[bytes], *by: Predicate) -> Test:
         """Whether the key is in the set of one of these values; `by` says the only one."""
-        self._note(index)
-        sets = tuple(self.key(self._lookup(index, value, by), "set") for value in values)
+        self.note(index)
+        sets = tuple(self.key(self.lookup(index, value, by), "set") for value in values)
         alone = sets if len(sets) == 1 else ()
         return Test(["probe", len(sets), *sets], FREE, alone, alone)
 
@@ -195,20 +182,24 @@ class Wording:
         self, word: bytes, by: Predicate, make: Callable[[int, Sequence[Literal]], bytes]
     ) -> bytes:
         """A word made of one condition's literals; `make` is told which these are."""
-        (position,) = self._positions_of([by])
+        (position,) = self.positions_of([by])
         if position == NOWHERE:
             return word
         return Spelled.by(word, partial(make, position))
 
-    def _lookup(self, index: MappedIndex, value: bytes, by: Sequence[Predicate]) -> bytes:
+    def lookup(self, index: MappedIndex, value: bytes, by: Sequence[Predicate]) -> bytes:
         """Where the keys stand that have a value, which these conditions name."""
         key = self.keyspace.lookup(self.mapped, index, value)
         head = key.removesuffix(value)
         return Spelled.by(key, self._joined(head, by))
 
+    def encoded(self, value: bytes, by: Sequence[Predicate]) -> bytes:
+        """An encoded value of an index, which these conditions name."""
+        return Spelled.by(value, self._joined(b"", by))
+
     def _joined(self, head: bytes, by: Sequence[Predicate]) -> Make | None:
         """What makes an encoded value of the literals of these conditions, a field each."""
-        positions = self._positions_of(by)
+        positions = self.positions_of(by)
         if not positions or NOWHERE in positions:
             return None
         if len(positions) == 1:
@@ -216,105 +207,19 @@ class Wording:
             return lambda literals: head + literals[only].low
         return lambda literals: head + b"".join([literals[at].low for at in positions])
 
-    def _positions_of(self, by: Iterable[Predicate]) -> list[int]:
+    def positions_of(self, by: Iterable[Predicate]) -> list[int]:
         """Where these conditions stand among all."""
         return [self._positions.get(id(each), NOWHERE) for each in by]
 
-    def _note(self, index: MappedIndex) -> None:
+    def note(self, index: MappedIndex) -> None:
+        """Remember whether an index that is asked has hidden values."""
         self.secret = self.secret or not index.stored.isdisjoint(self.mapped.hidden)
 
-    # --- ways ---
-
-    def way(self, access: Access, walks: bool) -> Words:  # noqa: FBT001 - as the planner has it
-        """A way to the rows; sets that must all have a key are met at once."""
-        covers = [at for at, (each, _) in enumerate(self.tests, start=1) if each in access.by]
-        others: list[int] = []
-        if isinstance(access.source, ByLookup):
-            for at, (_, test) in enumerate(self.tests, start=1):
-                if test.sets and at not in covers:
-                    others += test.sets
-                    covers.append(at)
-        return self.way_by(access, covers, self._path(access, others), walks=walks)
-
-    def way_by(self, access: Access, covers: Sequence[int], path: Words, *, walks: bool) -> Words:
-        """A way that makes these tests needless."""
-        left = (test for at, (_, test) in enumerate(self.tests, start=1) if at not in covers)
-        price = BARE + max([test.price for test in left], default=FREE)
-        return [int(walks), int(access.distinct), price, len(covers), *covers, *path]
-
-    def _path(self, access: Access, others: Sequence[int] = ()) -> Words:
-        source = access.source
-        if isinstance(source, Either):
-            sides = [
-                _together("least", [self._path(each) for each in side]) for side in source.sides
-            ]
-            return _together("any", sides)
-        return _together("any", list(_SOURCES[type(source)](self, source, access.by, others)))
-
-    def source(self, *words: Argument) -> Words:
-        """A source, with the number it goes by."""
-        said = [words[0], len(self.sources) + 1, *words[1:]]
+    def source(self, kind: str, *words: Nested) -> Nested:
+        """A source of the entries of a way, with the number it goes by."""
+        said = [kind, len(self.sources) + 1, *words]
         self.sources.append(said)
         return said
-
-    def sorted(self, source: ByOrdered, by: Sequence[Predicate], _: object) -> Iterable[Words]:
-        """Ranges of a sorted set, in the order of the walk."""
-        index, mapped = source.index, self.mapped
-        if index is None:
-            at = self.key(self.keyspace.listing(mapped), "zset")
-            return self._by_members(source, at, by, descends=False)
-        self._note(index)
-        at = self.key(self.keyspace.index(mapped, index), "zset")
-        scores = scores_of(index, mapped.key.scalar)
-        if scores is not None:
-            return self._by_scores(source, at, by, scores)
-        widths = [
-            (column.kind.scalar.width if column.kind.scalar else 0) or -term.descending
-            for term, column in zip(index.index.terms, index.columns, strict=True)
-        ]
-        return self._by_members(source, at, by, *widths, descends=tail_descends(index))
-
-    def _by_members(
-        self, source: ByOrdered, at: int, by: Sequence[Predicate], *widths: int, descends: bool
-    ) -> Iterator[Words]:
-        """By what members begin with, their fields having these widths."""
-        for bounds in ranges_of(source, self._positions_of(by)):
-            ends = *bounds, int(source.reverse), int(descends)
-            yield self.source("sorted", at, *ends, len(widths), *widths)
-
-    def _by_scores(
-        self, source: ByOrdered, at: int, by: Sequence[Predicate], scores: Scores
-    ) -> Iterator[Words]:
-        """By the scores, which ascend whatever the index was declared to do."""
-        index: Any = source.index
-        reverse = source.reverse != tail_descends(index)
-        for low, high in cuts_of(source, scores, self._positions_of(by), reverse=reverse):
-            yield self.source("scored", at, low, high, int(reverse), 0, 1, scores.kind.width)
-
-    def members(
-        self, source: ByLookup, by: Sequence[Predicate], others: Sequence[int]
-    ) -> Iterable[Words]:
-        """The sets of values."""
-        self._note(source.index)
-        for value in source.values:
-            key = self._lookup(source.index, value, by if len(source.values) == 1 else ())
-            yield self.source("set", b"0", 1 + len(others), self.key(key, "set"), *others)
-
-    def owners(self, source: ByUnique, by: Sequence[Predicate], _: object) -> Iterable[Words]:
-        """Values of a hash, in runs."""
-        self._note(source.index)
-        at = self.key(self.keyspace.index(self.mapped, source.index), "hash")
-        if len(source.values) == 1:
-            owned = Spelled.by(source.values[0], self._joined(b"", by))
-            yield self.source("owners", at, 1, owned)
-            return
-        for start in range(0, len(source.values), RUN):
-            run = source.values[start : start + RUN]
-            yield self.source("owners", at, len(run), *run)
-
-    def named(self, source: ByKeys, _: object, __: object) -> Iterable[Words]:
-        """The keys themselves."""
-        yield self.source("keys", len(source.keys), *source.keys)
 
     # --- all of it ---
 
@@ -332,10 +237,8 @@ class Wording:
         for _, said in self._columns.values():
             words += said
         words += [*tests, *terms, *self._start()]
-        for listed in (sorted(selection.without), selection.names or ()):
-            words += [len(listed), *listed]
-        long = self.long()
-        return [*words, len(long), *long]
+        without = sorted(selection.without)
+        return [*words, len(without), *without, *(selection.names or ())]
 
     def long(self) -> list[int]:
         """Which of the fields wanted may go on in further ones."""
@@ -344,10 +247,10 @@ class Wording:
 
     def said(self, accesses: Sequence[Access], walks: Sequence[bool], *, counts: bool) -> Said:
         """All of it, with every way. `counts`: rows are counted, not read."""
-        ways = [self.way(*each) for each in zip(accesses, walks, strict=True)]
-        words = self._words(ways)
-        few = few_of(self, ways, words, counts=counts)
-        return self._said(parted(words, few), tuple(walks))
+        sorts = sorts_of(self, counts=counts)
+        each = zip(accesses, walks, strict=True)
+        ways = [way_of(self, access, walks=walked, sorts=sorts) for access, walked in each]
+        return self._said(self._words(ways), tuple(walks))
 
     def sized(self, access: Access) -> Said | None:
         """How the sizes of an access's sources say how many rows there are; None if they do not."""
@@ -357,22 +260,27 @@ class Wording:
             return None
         if not isinstance(source, (ByOrdered, ByLookup)):
             return None
-        sources = list(_SOURCES[type(source)](self, source, access.by, ()))
         words: Words = []
-        for kind, _, *said in sources:
-            at, *ends = (said[2], b"", b"") if kind == "set" else said[:3]
+        for kind, _, *said in sources_of(self, access):
+            at, *ends = (said[1][0], b"", b"") if kind == "set" else said[:3]
             if any(map(between_members, ends)):
                 self.like_others = False
                 return None
-            words += [_COUNTED[str(kind)], at, *ends]
+            words += [_COUNTED[kind], at, *ends]
         return self._said(words, (False,))._replace(sized=True)
 
-    def said_by(self, way: Words) -> Said:
+    def said_by(self, way: Way) -> Said:
         """All of it, with this way alone."""
-        return self._said(parted(self._words([way])), ())
+        return self._said(self._words([way]), ())
 
-    def _words(self, ways: Sequence[Words]) -> Words:
-        return [*self.told(), len(ways), *(word for way in ways for word in way)]
+    def _words(self, ways: Sequence[Way]) -> Words:
+        """As the script takes it: all that is no bytes in two words, then the bytes.
+
+        Queries of one shape differ in the bytes alone.
+        """
+        told = self.told()
+        terms = [word for word in told if not isinstance(word, bytes)]
+        return [packed_terms(terms), *told_of(self, ways, told)]
 
     def _said(self, words: Words, walks: tuple[bool, ...]) -> Said:
         """These words, the keys that they name, and what is to be known of the rows."""
@@ -390,31 +298,8 @@ class Wording:
         return words
 
 
-def parted(words: Words, few: bytes = b"") -> Words:
-    """The same, as the script takes it: all that is no bytes packed in one word, then the bytes.
-
-    Queries of one shape differ in the bytes alone. In between stands what `few.lua` is told.
-    """
-    terms = [word for word in words if not isinstance(word, bytes)]
-    return [packed_terms(terms), few, *[word for word in words if isinstance(word, bytes)]]
-
-
 _COUNTED = {"sorted": "ZLEXCOUNT", "scored": "ZCOUNT", "set": "SCARD"}
 """What counts the entries of each kind of source."""
 
 _GREATEST = b"9" * 200
 """Above every integer key: where an object stands that waits for its number."""
-
-
-def _together(word: str, paths: list[Words]) -> Words:
-    if len(paths) == 1:
-        return paths[0]
-    return [word, len(paths), *(each for path in paths for each in path)]
-
-
-_SOURCES: dict[type, Callable[[Wording, Any, Any, Any], Iterable[Words]]] = {
-    ByOrdered: Wording.sorted,
-    ByLookup: Wording.members,
-    ByUnique: Wording.owners,
-    ByKeys: Wording.named,
-}
