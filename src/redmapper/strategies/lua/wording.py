@@ -118,13 +118,15 @@ class Wording:
             self.keys[key] = kind
         return place
 
-    def column_to_test(self, column: Column) -> tuple[int, int]:
+    def column_to_test(self, column: Column, *, by_cuts: bool = False) -> tuple[int, int]:
         """The number of a column that a test is about, and the price of the test.
 
-        Where the numbers are scores of a sorted set, the column is told by which.
+        Where the numbers are scores of a sorted set, the column is told by which; unless the test
+        is not said by cuts, and needs the numbers as records spell them.
         """
         number, index = self.column(column), scored_by(column, self.mapped)
-        if index is None:
+        scores = scores_of(index, self.mapped.key.scalar) if index is not None else None
+        if index is None or scores is None or not (by_cuts or scores.as_stored):
             return number, READ
         said = self._columns[column.name][1]
         said[_SCORES] = self.key(self.keyspace.index(self.mapped, index), "zset")
