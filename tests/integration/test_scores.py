@@ -1,4 +1,4 @@
-"""Numbers and datetimes as scores, on real servers: pages through many ties, and what stands where."""
+"""Numbers and datetimes as scores, on real servers: pages through ties, and what stands where."""
 
 from __future__ import annotations
 
@@ -178,3 +178,6 @@ def test_a_datetime_is_compared_with_those_of_its_kind(store: Store, sign: str):
         others = {item.id for item in here if item.made in (but, asked)}
         listed = Items.made.in_([but, asked])
         assert fits & others & ranked == set(ask.where(Items.rank == 7, condition, listed).keys())
+        naive = {item.id for item in here if item.made and item.made.tzinfo is None}
+        rest = fits & ranked & {item.id for item in here if item.id in naive and item.made != but}
+        assert rest == set(ask.where(Items.rank == 7, condition, Items.made != but).keys())

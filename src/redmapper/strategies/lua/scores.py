@@ -211,7 +211,7 @@ def _float_cut(encoded: bytes) -> bytes | None:
 
 # --- datetimes -------------------------------------------------------------------------------
 
-FIRST_PLAIN = datetime(1900, 1, 1)
+FIRST_PLAIN = datetime(1900, 1, 1)  # noqa: DTZ001 - naive, and the clock of UTC by it
 PLAIN_MICROSECONDS = 9 * 10**15
 """How far from the first on datetimes are plain: of both clocks they are below 2^53."""
 
@@ -358,7 +358,8 @@ _KINDS["int"] = _KINDS["timedelta"] = lambda kind: Scores(
 def scores_of(index: MappedIndex, key: Scalar) -> Scores | None:
     """How the entries of an index, for entities with such a key, are scores; None if they are not.
 
-    They are in an `Ordered` over one field of numbers or datetimes, unless the key is of arbitrary bytes.
+    They are in an `Ordered` over one field of numbers or datetimes, unless the key is of arbitrary
+    bytes.
     """
     if type(index.index) is not Ordered or key.name == "bytes":
         return None

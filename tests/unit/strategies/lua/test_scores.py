@@ -234,11 +234,11 @@ def test_what_is_no_number_has_no_entry():
 @pytest.mark.parametrize("raw", [b"soon", b"2026-01-01T00:00:00\n", b"\xff", b""])
 def test_what_is_no_datetime_has_no_entry(raw: bytes):
     """Alone or among others: a record that something else has written."""
-    with pytest.raises(ValueError, match="isoformat|decode"):
+    with pytest.raises(ValueError, match=r"isoformat|decode"):
         MADE.entry(raw, TAIL)
     for others in ([], [b"2026-01-01T00:00:00"], [None]):
         raws = [raw, *others]
-        with pytest.raises(ValueError, match="isoformat|decode"):
+        with pytest.raises(ValueError, match=r"isoformat|decode"):
             MADE.entries(raws, [TAIL] * len(raws))
 
 
@@ -340,7 +340,7 @@ def test_datetimes_stand_in_order(rows: list[tuple[datetime | None, int]]):
 
 @given(moments, keys)
 def test_what_is_compared_with_a_datetime_lies_between_cuts(moment: datetime, key: int):
-    """What is naive, or what is aware; each end is the score of what stands there, or beyond all."""
+    """What is naive, or what is aware; each end is a score, or that of the set."""
     entry = MADE.entry(stored(moment), key_tail_int(key))
     naive = moment.tzinfo is None
     low, middle, high = map(MADE.cut, (b"\1", b"\2", b"\3"))
