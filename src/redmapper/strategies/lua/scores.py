@@ -43,7 +43,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import attrs
 
@@ -90,7 +90,7 @@ class Scores:
     Attributes:
         kind: the kind of number.
         score: the score of a stored number; None if it is not plain.
-        all_scores: those of many, any of which may be absent; None unless all are plain.
+        all_scores: those of many; None unless all are plain.
         inline: whether one is its own score, as source over `raw`; None where it may be another.
         plain_cut: the cut that one among encoded values is; None where no plain number is next to
             it.
@@ -101,7 +101,7 @@ class Scores:
 
     kind: Scalar
     score: Callable[[bytes], bytes | None]
-    all_scores: Callable[[Sequence[Any]], Sequence[bytes] | None]
+    all_scores: Callable[[Sequence[bytes]], Sequence[bytes] | None]
     inline: str | None
     plain_cut: Callable[[bytes], bytes | None]
     beyond: Callable[[bytes], bytes]
@@ -124,11 +124,18 @@ class Scores:
         self, raws: Sequence[Raw], tails: Sequence[bytes]
     ) -> tuple[Sequence[bytes], Sequence[Any]]:
         """Members and scores of many; the tails themselves where all numbers are plain."""
-        plain = self.all_scores(raws)
-        if plain is not None:
+        present = [raw for raw in raws if raw is not None] if None in raws else raws
+        plain = self.all_scores(cast("Sequence[bytes]", present))
+        if plain is None:
+            members, scores = zip(*map(self.entry, raws, tails), strict=True)
+            return members, scores
+        if present is raws:
             return tails, plain
-        members, scores = zip(*map(self.entry, raws, tails), strict=True)
-        return members, scores
+        pairs, following = zip(raws, tails, strict=True), iter(plain).__next__
+        return (
+            [_NONE + tail if raw is None else tail for raw, tail in pairs],
+            [OF_NONE if raw is None else following() for raw in raws],
+        )
 
     def entry_of(self, encoded: bytes, tail: bytes) -> Entry:
         """The same of one that has this encoded number, which may be that of NaN."""
@@ -176,9 +183,8 @@ def _int_score(raw: bytes) -> bytes | None:
     return raw if len(raw) <= PLAIN_DIGITS else None
 
 
-def _int_scores(raws: Sequence[Any]) -> Sequence[bytes] | None:
-    plain = None not in raws and max(map(len, raws), default=0) <= PLAIN_DIGITS
-    return raws if plain else None
+def _int_scores(raws: Sequence[bytes]) -> Sequence[bytes] | None:
+    return raws if max(map(len, raws), default=0) <= PLAIN_DIGITS else None
 
 
 def _int_cut(encoded: bytes) -> bytes | None:
@@ -196,8 +202,8 @@ def _float_score(raw: bytes) -> bytes | None:
     return raw if abs(float(raw)) < _LIMIT else None
 
 
-def _float_scores(raws: Sequence[Any]) -> Sequence[bytes] | None:
-    if None in raws or b"nan" in raws:
+def _float_scores(raws: Sequence[bytes]) -> Sequence[bytes] | None:
+    if b"nan" in raws:
         return None
     numbers = list(map(float, raws))
     return raws if max(map(abs, numbers), default=0) < _LIMIT else None
@@ -256,10 +262,10 @@ _NAIVE = _clock(FIRST_PLAIN, -PLAIN_MICROSECONDS, BELOW, b"-0.75")
 _AWARE = _clock(FIRST_PLAIN.replace(tzinfo=UTC), 0, b"-0.25", ABOVE)
 
 
-def _datetime_scores(raws: Sequence[Any]) -> Sequence[bytes] | None:
+def _datetime_scores(raws: Sequence[bytes]) -> Sequence[bytes] | None:
     """Of many that are by one clock, as most are; they are read as one text."""
-    if not raws or None in raws:
-        return None if raws else raws
+    if not raws:
+        return raws
     texts = b"\n".join(raws).decode().split("\n")
     if len(texts) != len(raws):  # one has a line of its own, which is none that redmapper wrote
         return None
