@@ -43,6 +43,7 @@ class Thing:
     ratio: float | None = None
     weight: float | None = None
     seen: datetime | None = None
+    made: datetime | None = None
     born: date | None = None
     at: time | None = None
     took: timedelta | None = None
@@ -83,6 +84,7 @@ def mapper_of(domain: type, key: Key[Any]) -> type[Mapper[Any]]:
         ratio = Field[float | None]()
         weight = Field[float | None]()
         seen = Field[datetime | None]()
+        made = Field[datetime | None]()
         born = Field[date | None]()
         at = Field[time | None]()
         took = Field[timedelta | None]()
@@ -105,6 +107,7 @@ def mapper_of(domain: type, key: Key[Any]) -> type[Mapper[Any]]:
         by_age = Ordered(age)
         by_name = Ordered(name)
         by_seen = Ordered(seen.desc())
+        by_made = Ordered(made)
         by_city_seen = Ordered(city, seen.desc())
         by_price_age = Ordered(price.desc(), age)
         by_weight = Ordered(weight)
@@ -120,6 +123,12 @@ REGISTRY = MapperRegistry(mapper_of(Numbered, Key[int]()), mapper_of(Named, Key[
 CLASSES = (Numbered, Named)
 
 EAST, WEST = timezone(timedelta(hours=5, minutes=30)), timezone(-timedelta(hours=8, seconds=1))
+FAR = timezone(timedelta(days=1) - timedelta(microseconds=1))
+STEP = timedelta(microseconds=1)
+FIRST_PLAIN = datetime(1900, 1, 1)
+PAST_PLAIN = FIRST_PLAIN + 9 * 10**15 * STEP
+"""From the first to before the other datetimes are scores."""
+
 POOLS: dict[str, list[Any]] = {
     "name": [None, "", "A", "a", "ab", "a\0", "a\0b", "\0", "b", "ß", "SS", "Ü", "\U0010ffff"],
     "city": [None, "", "Rom", "Rom\0", "ÖÖ", "r*m?", "%a^$[]"],
@@ -140,6 +149,15 @@ POOLS: dict[str, list[Any]] = {
         *(datetime.max, datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 1, 1, 5, 30, tzinfo=EAST)),
         *(datetime(2020, 1, 1, 0, 0, 0, 1, tzinfo=WEST), datetime(2020, 2, 29, tzinfo=EAST)),
         *(datetime(2019, 12, 31, 15, 59, 59, tzinfo=WEST), datetime(2021, 3, 1, tzinfo=UTC)),
+    ],
+    "made": [
+        *(None, FIRST_PLAIN, FIRST_PLAIN - STEP, PAST_PLAIN, PAST_PLAIN - STEP),
+        *(datetime.min, datetime.min.replace(tzinfo=FAR), datetime.max.replace(tzinfo=UTC)),
+        *(FIRST_PLAIN.replace(tzinfo=UTC), (FIRST_PLAIN - STEP).replace(tzinfo=UTC)),
+        *(PAST_PLAIN.replace(tzinfo=UTC), (PAST_PLAIN - STEP).replace(tzinfo=UTC)),
+        *(FIRST_PLAIN.replace(tzinfo=FAR), PAST_PLAIN.replace(tzinfo=WEST)),
+        *(datetime(2020, 1, 1, 5, 30, tzinfo=EAST), datetime(2020, 1, 1, tzinfo=UTC)),
+        *(datetime(2020, 1, 1, tzinfo=FAR), datetime(2020, 1, 1), datetime(2020, 1, 1, 0, 0, 1)),
     ],
     "born": [None, date.min, date(2020, 2, 29), date(2020, 3, 1), date.max],
     "at": [
@@ -346,6 +364,8 @@ def collection_condition(chance: random.Random, name: str, pool: list[Any]) -> C
 def leaf(chance: random.Random, cls: type) -> Condition:
     """A condition on one field."""
     name = chance.choice([*POOLS, "id", "tags", "marks", "meta", "initial", "city", "age", "name"])
+    if chance.random() < 0.1:
+        name = "made"
     if name in ("tags", "marks"):
         return collection_condition(chance, name, TAGS if name == "tags" else MARKS)
     if name == "meta":
@@ -421,6 +441,8 @@ FITTING: list[list[tuple[str, bool]]] = [
     [("age", True)],
     [("seen", True)],
     [("seen", False)],
+    [("made", True)],
+    [("made", False)],
     [("city", False), ("seen", True)],
     [("price", True), ("age", False)],
     [("name", True)],
@@ -582,7 +604,7 @@ def disturb(chance: random.Random, unit: Any, things: list[Any]) -> list[Any]:
         if what == 1:
             mine = unit.require(type(thing), thing.id)
             other = random_thing(chance, type(thing), None)
-            for name in ("city", "age", "seen", "text", "tags", "name", "ratio", "price"):
+            for name in ("city", "age", "seen", "made", "text", "tags", "name", "ratio", "price"):
                 setattr(mine, name, getattr(other, name))
             after.append(mine)
         else:

@@ -15,7 +15,7 @@ import itertools
 import json
 import typing
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -302,9 +302,10 @@ def _lookup(declared: Declared, index: Lookup, entity: Any, key: bytes) -> Itera
 
 
 def _ordered(declared: Declared, index: Ordered, entity: Any, key: bytes) -> Iterator[Entry]:
-    if len(index.terms) == 1 and kind_of(declared.types[index.fields[0].name]) is _KINDS[int]:
+    scored = _SCORED.get(id(kind_of(declared.types[index.fields[0].name])))
+    if len(index.terms) == 1 and scored is not None:
         number = declared.indexed(entity, index.fields[0])
-        yield _at(declared, index), dict, *_scored(number, declared.tail(key))
+        yield _at(declared, index), dict, *scored(number, declared.tail(key))
         return
     parts = [
         reversed_order(declared.ordered(entity, term.field))
@@ -324,6 +325,29 @@ def _scored(number: int | None, tail: bytes) -> tuple[bytes, float]:
     if len(str(number)) <= 15:
         return tail, float(number)
     return b"\xfe" + ordering.order_int(number) + tail, 1e300 if number > 0 else -1e300
+
+
+PLAIN_MICROSECONDS = 9 * 10**15
+
+
+def _scored_moment(moment: datetime | None, tail: bytes) -> tuple[bytes, float]:
+    """The same of a datetime: microseconds since 1900, those of naive ones so many lower."""
+    if moment is None:
+        return b"\xfd" + tail, float("-inf")
+    naive = moment.tzinfo is None
+    start = datetime(1900, 1, 1, tzinfo=None if naive else UTC)
+    passed = (moment - start) // timedelta(microseconds=1)
+    if 0 <= passed < PLAIN_MICROSECONDS:
+        return tail, float(passed - PLAIN_MICROSECONDS if naive else passed)
+    early, late = (-1e300, -0.75) if naive else (-0.25, 1e300)
+    return b"\xfe" + ordering.order_datetime(moment) + tail, early if passed < 0 else late
+
+
+_SCORED: dict[int, Callable[[Any, bytes], tuple[bytes, float]]] = {
+    id(_KINDS[int]): _scored,
+    id(_KINDS[datetime]): _scored_moment,
+}
+"""How the values of a kind are scores, by the kind; of all others they are not."""
 
 
 def _at(declared: Declared, index: Any) -> bytes:

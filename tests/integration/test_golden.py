@@ -1,9 +1,9 @@
-"""Format 2 as it lies in Redis: written today as it was when it was frozen, and read from there.
+"""Format 3 as it lies in Redis: written today as it was when it was frozen, and read from there.
 
-`golden/format-2.json` is what a server holds after `everything()` was committed: keys, types and
+`golden/format-3.json` is what a server holds after `everything()` was committed: keys, types and
 members, bytes as Latin-1 text, versions aside. It is never written anew: data of users has that
-form. A form that differs is format 3, with a file of its own and a way from one to the other. (No
-release has written format 1.)
+form. A form that differs is format 4, with a file of its own and a way from one to the other. (No
+release has written formats 1 and 2.)
 """
 
 import enum
@@ -32,7 +32,7 @@ from redmapper import (
 )
 from servers import Server
 
-GOLDEN = Path(__file__).parent / "golden" / "format-2.json"
+GOLDEN = Path(__file__).parent / "golden" / "format-3.json"
 NAMESPACE = "golden"
 VERSION = b"VERSION1"
 NOBODY = UUID(int=0)
@@ -88,6 +88,7 @@ class Things(Mapper[Thing]):
     lasts = Field[timedelta]()
     price = Field[Decimal]()
     made = Field[datetime]()
+    local = Field[datetime]()
     level = Field[Level]()
     tags = Field[list[str]]()
     initial = Computed[str](lambda thing: thing.name[:1])
@@ -99,6 +100,7 @@ class Things(Mapper[Thing]):
     by_level_count = Lookup(level, count)
     by_price = Ordered(price)
     by_made = Ordered(made.desc())
+    by_local = Ordered(local)
     by_level_name = Ordered(level, name.desc())
     by_level = Ordered(level)
     by_count = Ordered(count.desc())
@@ -151,7 +153,16 @@ def everything() -> list[Any]:
             tags=["red", "", "é/"],
             home=Place("Long Lane 7", "x"),
         ),
-        Thing(2**64, "pieces", code="", count=10**30, note="n" * 64, price=Decimal("1E+9")),
+        Thing(
+            2**64,
+            "pieces",
+            code="",
+            count=10**30,
+            note="n" * 64,
+            price=Decimal("1E+9"),
+            made=datetime(1, 1, 1, tzinfo=UTC),
+            local=datetime(1899, 12, 31, 23, 59, 59, 999999),
+        ),
         Thing(255, "more", count=256, note="1234567é" * 20, tags=["red"]),
         Thing(256, "most", note="w" * 600, home=Place("")),
         Page("", 7),
@@ -251,6 +262,8 @@ def test_what_was_frozen_is_read(store: Store, client: redis.Redis, golden: dict
     assert by_count[-3:] == ask.where(Things.count < 256).order_by(Things.count.desc()).all()
     newest = sorted(things, key=lambda each: each.made, reverse=True)
     assert newest[0] == ask.order_by(Things.made.desc()).first()
+    by_local = sorted(things, key=lambda each: (each.local, each.id))
+    assert by_local == ask.order_by(Things.local).all()
     assert ["", "/a\0b", "/a"] == store.query(Page).order_by(Pages.hits).keys()
 
 

@@ -194,7 +194,7 @@ class MappedClass:
     def description(self) -> str:
         """What the stored format depends on, as JSON: a change of it is a change of schema."""
         indexes = {name: index.describe() for name, index in sorted(self.indexes.items())}
-        facts = {"format": 2, "key": self.key.scalar.name, "indexes": indexes}
+        facts = {"format": 3, "key": self.key.scalar.name, "indexes": indexes}
         return json.dumps(facts, sort_keys=True)
 
     @cached_property

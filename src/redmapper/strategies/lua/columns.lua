@@ -85,9 +85,9 @@ local function without_score(of, rows, scores, from)
 end
 
 -- The values of a column for tests, which need no look at a record where a number is a score. That is
--- spelled as the server likes, an integer as a record has it.
+-- spelled as the server likes, an integer as a record has it; of a time a record has no number.
 local function values_to_test(of, rows)
-  if not of.scores then return values_of(of, rows) end
+  if not of.scores or of.kind.iso then return values_of(of, rows) end
   local texts, scores, stored, spells = {}, scores_of(of, rows), nil, of.kind.number
   for j = 1, #rows do
     local i, text = rows[j], scores[j]

@@ -113,7 +113,7 @@ local function times()
     return micro - its
   end
 
-  return { near = near_moment, order = by_moment }
+  return { near = near_moment, order = by_moment, iso = true }
 end
 
 local function kind_of(word)

@@ -221,8 +221,8 @@ def _span(
     wording: Wording, predicate: Predicate, column: Column, bounds: list[tuple[bytes, bytes]]
 ) -> Test:
     flat = [bound for pair in bounds for bound in pair]
-    number, price = wording.column_to_test(column)
     cuts = wording.cuts(predicate, column) if len(bounds) == 1 else None
+    number, price = wording.column_to_test(column, by_cuts=cuts is not None)
     if cuts is not None:
         asks = (wording.scores_of(column), *cuts)
         return Test(["scored", number, *cuts, *flat], price, asks=asks)

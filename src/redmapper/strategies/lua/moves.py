@@ -83,9 +83,10 @@ class Held(NamedTuple):
         """What lines about them call."""
         several = {f"several_{at}": values for at, (_, values) in enumerate(self.several)}
         scores = {at: each.scores for at, each in enumerate(self.sorted) if each.scores}
+        ones = {f"score_{at}": each.score for at, each in scores.items()}
         entries = {f"entry_{at}": each.entry for at, each in scores.items()}
         columns = {f"entries_{at}": each.entries for at, each in scores.items()}
-        return names_of(self.columns) | several | entries | columns
+        return names_of(self.columns) | several | ones | entries | columns
 
 
 def _columns(indexes: Iterable[Terms]) -> list[Column]:
@@ -216,12 +217,14 @@ def _numbers(held: Held, record: str, told: str) -> Iterator[str]:
     for at, each in enumerate(held.sorted):
         if not each.scores:
             continue
-        entry, plain = f"entry_{at}(raw, tail)", each.scores.inline
-        if plain is not None:
-            entry = f"(tail, raw) if raw is not None and {plain} else {entry}"
+        score, plain = "raw", each.scores.inline
+        if plain is None:
+            score, plain = "score", f"(score := score_{at}(raw)) is not None"
         yield f"get = {record}.get"
         yield f"raw = {raw_of_one(each.number)}"
-        yield f"{', '.join(_entry_names(at, told))} = {entry}"
+        yield f"{', '.join(_entry_names(at, told))} = ("
+        yield f"    (tail, {score}) if raw is not None and {plain} else entry_{at}(raw, tail)"
+        yield ")"
 
 
 def _entry_names(at: int, told: str) -> tuple[str, str]:

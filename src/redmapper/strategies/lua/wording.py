@@ -113,14 +113,18 @@ class Wording:
             return 0
         return self.key(self.keyspace.index(self.mapped, index), "zset")
 
-    def column_to_test(self, column: Column) -> tuple[int, int]:
+    def column_to_test(self, column: Column, *, by_cuts: bool = False) -> tuple[int, int]:
         """The number of a column that a test is about, and the price of the test.
 
-        Where its values are scores of a sorted set, the column is told by which.
+        Where its values are scores of a sorted set, the column is told by which; unless the test is
+        not said by cuts, and needs the values as records spell them.
         """
-        number, scores = self.column(column), self.scores_of(column)
-        self._columns[column.name][1][_SCORES] = scores
-        return number, SCORED if scores else READ
+        number, index = self.column(column), scored_by(column, self.mapped)
+        scores = scores_of(index, self.mapped.key.scalar) if index is not None else None
+        if scores is None or not (by_cuts or scores.as_stored):
+            return number, READ
+        self._columns[column.name][1][_SCORES] = self.scores_of(column)
+        return number, SCORED
 
     def scored(self, column: Column) -> bool:
         """Whether the values of a column are scores of a sorted set."""

@@ -1,5 +1,6 @@
 """Selections answered from index entries, with the server's answers given by hand."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -20,7 +21,7 @@ from redmapper import (
     Unique,
 )
 from redmapper.mapping.mapped import MappedClass
-from redmapper.mapping.ordering import order_decimal, order_int, successor
+from redmapper.mapping.ordering import order_datetime, order_decimal, order_int, successor
 from redmapper.mapping.predicates import And
 from redmapper.query.selection import Order, Position, Row, Selection
 from redmapper.query.spans import NAN
@@ -75,6 +76,26 @@ class Words(Mapper[Word]):
     """Its mapper."""
 
     id = Key[str]()
+
+
+@attrs.define
+class Event:
+    """An entity with a time."""
+
+    id: int
+    at: datetime | None = None
+    kind: str = ""
+
+
+class Events(Mapper[Event]):
+    """In the order of the times."""
+
+    id = Key[int]()
+    at = Field[datetime | None]()
+    kind = Field[str]()
+
+    by_at = Ordered(at)
+    by_kind = Lookup(kind)
 
 
 MAPPED: MappedClass = MapperRegistry(Users).mapped(User)
@@ -247,6 +268,67 @@ def test_a_range_of_scores_is_asked(condition: Predicate, cuts: tuple[bytes, byt
     keys, arguments = asked(selected(condition))
     assert b"{s}:User/by_age" == keys[2]
     assert ends_with(["scored", 1, 3, *cuts, 0, 0, 1, 0], arguments)
+
+
+def events(*where: Predicate) -> tuple[list[Any], list[Any]]:
+    """The keys and arguments of the first call for what all these conditions say."""
+    condition = where[0] if len(where) == 1 else And(where)
+    return asked(Selection(MapperRegistry(Events).mapped(Event), condition))
+
+
+NAIVE, AWARE = datetime(2020, 1, 1), datetime(2020, 1, 1, tzinfo=UTC)
+SCORE = 3_786_825_600_000_000
+LATER = SCORE - 9 * 10**15
+EARLY = datetime(1800, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("condition", "cuts"),
+    [
+        (Events.at < AWARE, (b"-0.5", b"%d" % SCORE)),
+        (Events.at >= AWARE, (b"%d" % SCORE, b"+")),
+        (Events.at == AWARE, (b"%d" % SCORE, b"%d" % (SCORE + 1))),
+        (Events.at < NAIVE, (b"(-inf", b"%d" % LATER)),
+        (Events.at > NAIVE, (b"%d" % (LATER + 1), b"-0.5")),
+        (Events.at.between(NAIVE, datetime.max), (b"%d" % LATER, b"=-0.75 \xfe")),
+        (Events.at >= EARLY, (b"=-1e300 \xfe" + order_datetime(EARLY), b"-0.5")),
+        (Events.at.is_none(), (b"-", b"(-inf")),
+        (Events.at.not_none(), (b"(-inf", b"+")),
+    ],
+    ids=repr,
+)
+def test_a_range_of_datetimes_is_asked(condition: Predicate, cuts: tuple[bytes, bytes]):
+    """Between two scores, be it all naive or all aware ones; what lies beyond ends at a member."""
+    keys, arguments = events(condition)
+    assert b"{s}:Event/by_at" == keys[2]
+    low, high = cuts
+    if high.endswith(b"\xfe"):
+        high += successor(order_datetime(datetime.max)) or b""
+    assert ends_with(["scored", 1, 3, low, high, 0, 1, 9], arguments)
+
+
+@pytest.mark.parametrize(
+    ("condition", "test"),
+    [
+        (Events.at > NAIVE, "scored"),
+        (Events.at == AWARE, "scored"),
+        (Events.at.in_([AWARE]), "scored"),
+        (Events.at.between(NAIVE, NAIVE), "scored"),
+        (Events.at != NAIVE, "span"),
+        (Events.at.in_([NAIVE, AWARE]), "span"),
+        (Events.at.in_([None, AWARE]), "or"),
+        (Events.at.is_none(), "none"),
+    ],
+    ids=repr,
+)
+def test_a_test_of_a_datetime_reads_records_where_it_has_no_cuts(condition: Predicate, test: str):
+    """Its scores are not spelled as a record has it: they say what lies between two cuts alone."""
+    keys, arguments = events(Events.kind == "a", condition)
+    scores = keys.index(b"{s}:Event/by_at") + 1 if test == "scored" else 0
+    column = arguments.index("time")
+    told = column + arguments[column:].index(test)
+    assert ["time", 1, 0, scores] == arguments[column : column + 4]
+    assert [int(test != "scored"), test] == arguments[told - 1 : told + 1]
 
 
 def test_a_test_of_a_number_is_told_where_its_scores_are():
