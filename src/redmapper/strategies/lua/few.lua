@@ -50,41 +50,41 @@ local function passed(test, tails, count)
   return are_none(set, nones) and kept
 end
 
--- Candidates by their numbers, and those that share one as `by_ties` puts them.
-local function by_number(rows, numbers, descends, by_ties)
-  local alone, groups, distinct, count = {}, {}, {}, 0
-  for j = 1, #rows do
-    local row = rows[j]
-    local number = numbers[row] or -HUGE
-    local group = groups[number]
-    if group then
-      group[#group + 1] = row
-    elseif alone[number] then
-      groups[number] = { alone[number], row }
-    else
-      count = count + 1
-      alone[number], distinct[count] = row, number
-    end
-  end
-  table.sort(distinct)
-  local sorted = {}
-  for n = 1, count do
-    local number = distinct[descends and count + 1 - n or n]
-    local group = groups[number]
-    if group then
-      by_ties(group)
-      for j = 1, #group do
-        sorted[#sorted + 1] = group[j]
-      end
-    else
-      sorted[#sorted + 1] = alone[number]
-    end
-  end
-  return sorted
-end
-
 -- Candidates in the order; nothing where a number is not known.
 local function few_in_order(order, tails, count)
+  -- Candidates by their numbers, and those that share one as `by_ties` puts them.
+  local function by_number(rows, numbers, descends, by_ties)
+    local alone, groups, distinct, count = {}, {}, {}, 0
+    for j = 1, #rows do
+      local row = rows[j]
+      local number = numbers[row] or -HUGE
+      local group = groups[number]
+      if group then
+        group[#group + 1] = row
+      elseif alone[number] then
+        groups[number] = { alone[number], row }
+      else
+        count = count + 1
+        alone[number], distinct[count] = row, number
+      end
+    end
+    table.sort(distinct)
+    local sorted = {}
+    for n = 1, count do
+      local number = distinct[descends and count + 1 - n or n]
+      local group = groups[number]
+      if group then
+        by_ties(group)
+        for j = 1, #group do
+          sorted[#sorted + 1] = group[j]
+        end
+      else
+        sorted[#sorted + 1] = alone[number]
+      end
+    end
+    return sorted
+  end
+
   local key_descends, set, rows, numbers = order[1] == 1, order[2], {}, {}
   local sign = key_descends and -1 or 1
   for i = 1, count do

@@ -87,31 +87,6 @@ end
 
 local wish, limit, page, most, budget =
   ARGV[6] + 0, ARGV[7] + 0, ARGV[8] + 0, ARGV[9] + 0, ARGV[10] + 0
-local terms, term_at, at = nil, 0, 12
-
--- The next of what is packed, and of the words behind it.
-local function term()
-  term_at = term_at + 1
-  return terms[term_at]
-end
-
-local function take()
-  at = at + 1
-  return ARGV[at]
-end
-
-local function flag() return term() == 1 end
-
-local function key() return KEYS[term()] end
-
-local function each(one)
-  local found = {}
-  for i = 1, term() do
-    found[i] = one()
-  end
-  return found
-end
-
 -- A function of its own, as functions are made dozens of times below: for each variable that one
 -- takes from the function around it Lua goes through all that were taken so before; what that one has
 -- itself taken, as all that stands above, is handed on at once.
@@ -137,9 +112,10 @@ end
 
 -- include records.lua
 
+if chosen.short then
+
 -- include few.lua
 
-if chosen.short then
   local answer = answer_of_few(chosen)
   if answer then return answer end
   chosen = way_of(told_ways[chosen.number], chosen.number) -- as if nothing had been read
@@ -147,7 +123,30 @@ end
 
 -- What follows reads records, and may take several steps.
 
-terms = cmsgpack.unpack(ARGV[11])
+local terms, term_at, at = cmsgpack.unpack(ARGV[11]), 0, 12
+
+-- The next of what is packed, and of the words behind it.
+local function term()
+  term_at = term_at + 1
+  return terms[term_at]
+end
+
+local function take()
+  at = at + 1
+  return ARGV[at]
+end
+
+local function flag() return term() == 1 end
+
+local function key() return KEYS[term()] end
+
+local function each(one)
+  local found = {}
+  for i = 1, term() do
+    found[i] = one()
+  end
+  return found
+end
 
 -- include compare.lua
 

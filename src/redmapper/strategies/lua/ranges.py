@@ -60,18 +60,17 @@ def _range_makers(places: Sequence[tuple[int, bool]]) -> tuple[Make, Make]:
 # --- between cuts ----------------------------------------------------------------------------
 
 
-def cuts_of(
-    source: ByOrdered, scores: Scores, positions: Sequence[int], *, reverse: bool
-) -> Iterator[Ends]:
+def cuts_of(source: ByOrdered, scores: Scores, *, reverse: bool) -> Iterable[Ends]:
     """Both cuts of each span, in the order of the walk, which is `reverse` to the scores or not."""
     spans = sorted(source.spans, key=attrgetter("low"), reverse=reverse)
     if source.behind is not None:
-        yield from _cuts_behind(*source.behind, spans, scores, reverse=reverse)
-        return
-    yield from cuts_between(spans, scores, positions)
+        return _cuts_behind(*source.behind, spans, scores, reverse=reverse)
+    return cuts_between(spans, scores)
 
 
-def cuts_between(spans: Sequence[Span], scores: Scores, positions: Sequence[int]) -> Iterator[Ends]:
+def cuts_between(
+    spans: Sequence[Span], scores: Scores, positions: Sequence[int] = ()
+) -> Iterator[Ends]:
     """Both cuts of each span."""
     low = high = None
     if len(positions) == 1 == len(spans) and NOWHERE not in positions:

@@ -10,7 +10,7 @@ order, or none is needed, or that is the order of scores or of integer keys.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from redmapper.query.planner import Access, ByKeys, ByLookup, ByOrdered, ByUnique, Either
@@ -162,7 +162,9 @@ def _by_scores(
     """By the scores, which ascend whatever the index was declared to do."""
     index: Any = source.index
     reverse = source.reverse != tail_descends(index)
-    for low, high in cuts_of(source, scores, wording.positions_of(by), reverse=reverse):
+    alone = wording.cuts(by[0], index.columns[0]) if len(by) == 1 and not source.behind else None
+    each = [alone] if alone else cuts_of(source, scores, reverse=reverse)
+    for low, high in each:
         yield wording.source("scored", at, low, high, int(reverse), 0, [scores.kind.width])
 
 
@@ -243,7 +245,7 @@ def told_of(wording: Wording, ways: Sequence[Way], told: Iterable[Argument]) -> 
     names = selection.names or ()
     first = places[id(names[0])] if names else 1
     said: list[Nested] = [
-        [_said(way, words) for way in ways],
+        [_said(way, words, places) for way in ways],
         [[places.get(id(word), word) for word in test.asks] for _, test in wording.tests],
         _order(wording) or [],
         int(selection.order.by_key_alone),
@@ -255,23 +257,24 @@ def told_of(wording: Wording, ways: Sequence[Way], told: Iterable[Argument]) -> 
     return [packed_nested(said), *words]
 
 
-def _said(way: Way, words: list[bytes]) -> list[Nested]:
+def _said(way: Way, words: list[bytes], known: Mapping[int, int]) -> list[Nested]:
     """A way with places in its path."""
     walks, distinct, price, covers, left, short, path = way
-    return [int(walks), int(distinct), price, covers, left, int(short), _placed(path, words)]
+    return [int(walks), int(distinct), price, covers, left, int(short), _placed(path, words, known)]
 
 
-def _placed(told: Nested, words: list[bytes]) -> Nested:
-    """The same with places for what is bytes, which is put among the words.
+def _placed(told: Nested, words: list[bytes], known: Mapping[int, int]) -> Nested:
+    """The same with places for what is bytes, which is put among the words if it is not yet there.
 
     A list of such is told by the place of the first, and by how many they are.
     """
     if isinstance(told, bytes):
-        words.append(told)
-        return FIRST_PLACE + len(words) - 1
+        if id(told) not in known:
+            words.append(told)
+        return known.get(id(told), FIRST_PLACE + len(words) - 1)
     if not isinstance(told, list):
         return told
     if told and isinstance(told[0], bytes):
         words += told
         return [FIRST_PLACE + len(words) - len(told), len(told)]
-    return [_placed(each, words) for each in told]
+    return [_placed(each, words, known) for each in told]

@@ -78,6 +78,7 @@ class Wording:
     _places: dict[bytes, int] = attrs.field(factory=dict)
     _names: dict[bytes, int] = attrs.field(factory=dict)
     _columns: dict[str, tuple[int, Words]] = attrs.field(factory=dict)
+    _cuts: dict[int, Ends] = attrs.field(factory=dict)
     _positions: dict[int, int] = attrs.field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
@@ -131,13 +132,19 @@ class Wording:
         return scored_by(column, self.mapped) is not None
 
     def cuts(self, predicate: Predicate, column: Column) -> Ends | None:
-        """The cuts between which a condition has the scores of a column; None if it has no such."""
-        index, spans = scored_by(column, self.mapped), self.selection.spans(predicate, column)
-        scores = scores_of(index, self.mapped.key.scalar) if index is not None else None
-        if scores is None or spans is None or len(spans) != 1:
-            return None
-        (ends,) = cuts_between(spans, scores, self.positions_of([predicate]))
-        return ends
+        """The cuts between which a condition has the scores of a column; None if it has no such.
+
+        They are the same words wherever they are needed.
+        """
+        known = self._cuts.get(id(predicate))
+        if known is None:
+            index, spans = scored_by(column, self.mapped), self.selection.spans(predicate, column)
+            scores = scores_of(index, self.mapped.key.scalar) if index is not None else None
+            if scores is None or spans is None or len(spans) != 1:
+                return None
+            (known,) = cuts_between(spans, scores, self.positions_of([predicate]))
+            self._cuts[id(predicate)] = known
+        return known
 
     def column(self, column: Column) -> int:
         """The number of a column."""
