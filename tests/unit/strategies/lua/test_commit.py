@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import attrs
 import pytest
@@ -56,6 +57,26 @@ class Bare(Mapper[User], name="Bare"):
     id = Key[int]()
 
 
+@attrs.define
+class Mark:
+    """An entity whose key is a UUID."""
+
+    name: str
+    tags: list[str]
+    id: UUID
+
+
+class Marks(Mapper[Mark]):
+    """Its mapper."""
+
+    id = Key[UUID]()
+    name = Field[str]()
+    tags = Field[list[str]]()
+    by_name = Unique(name)
+    by_tag = Lookup(tags)
+
+
+MARKS = MapperRegistry(Marks).mapped(Mark)
 USERS = MapperRegistry(Users).mapped(User)
 BARE = MapperRegistry(Bare).mapped(User)
 MAPPED = {"User": USERS, "Bare": BARE}
@@ -129,6 +150,7 @@ def test_a_whole_call(sections: Read):
         "versions": [2, 6, [b"v", b"v"]],
         "fields": [[8, [b"name", b"age"], [b"=Dan", b""]]],
         "sequences": [[9, 1]],
+        "entities": [[b"1", b"2", b"3", b"4"], [one, b"", three, b""]],
         "owners": [[10, {b"a\0\1": b"1", b"c\0\1": b"2"}, {}, [b"b\0\1"]]],
         "single": [11, [one]],
         "sets": [[[one], [three]]],
@@ -239,6 +261,30 @@ def test_records_that_go_name_no_fields(sections: Read):
     """They go in one run, whatever stood in them."""
     call = compiled(write(1, {"age": 1}, None), write(2, {"name": "x" * 200}, None))
     assert [[5, [], [[], []]]] == sections(call).records
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"age": 1}, [[], []]),
+        ({"email": "a"}, [[b"1"], []]),
+        ({"tags": ["x"]}, [[], [b"\x811"]]),
+        ({"email": "a", "tags": ["x"]}, [[b"1"], [b"\x811"]]),
+    ],
+    ids=["neither", "claims", "sets", "both"],
+)
+def test_keys_are_said_for_claims_and_tails_for_sets(sections: Read, values: Any, expected: Any):
+    """Where positions speak of them."""
+    assert expected == sections(compiled(write(1, {}, values))).entities
+
+
+def test_keys_that_are_their_own_tails_are_said_once(sections: Read):
+    """Those of one width: owners and members are the same words then."""
+    key = b"00000000-0000-0000-0000-000000000001"
+    token = MARKS.encode(Mark("a", ["x"], UUID(key.decode())), key) | {b"@": b"w"}
+    found = sections(compiled(EntityWrite.of(MARKS, key, Absent(), None, token)))
+    assert [[key], []] == found.entities
+    assert ([key], {b"a\0\1": key}) == (found.single[1], found.owners[0][1])
 
 
 def test_entries_on_one_key_go_together(sections: Read):
