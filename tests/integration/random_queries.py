@@ -9,9 +9,10 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import operator
 import random
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
@@ -189,6 +190,7 @@ KEYS: dict[type, list[Any]] = {
     Numbered: [*range(-60, 60), 10**20, -(10**20)],
     Named: ["", "a", "A", "a:1", "{x}", "ä\0b", "z" * 70, "\0", *(f"k{at}" for at in range(100))],
 }
+INITIALS = [None, "a", "x", "é", "🙂"]
 PATTERNS = [
     "*",
     "?",
@@ -258,11 +260,11 @@ def is_nan(value: Any) -> bool:
     return isinstance(value, float) and math.isnan(value)
 
 
-def compares(operator: str, mine: Any, asked: Any) -> bool:
+def compares(said: str, mine: Any, asked: Any) -> bool:
     """A comparison, false for None, for NaN, and between naive and aware times."""
     if mine is None or is_nan(mine) or is_aware(mine) != is_aware(asked):
         return False
-    return COMPARISONS[operator](mine, asked)
+    return COMPARISONS[said](mine, asked)
 
 
 def glob(pattern: str, norm: Callable[[str], str]) -> re.Pattern[str]:
@@ -274,13 +276,15 @@ def glob(pattern: str, norm: Callable[[str], str]) -> re.Pattern[str]:
     )
 
 
-def comparison(chance: random.Random, name: str, pool: list[Any]) -> Condition:
+def comparison(
+    chance: random.Random, name: str, pool: list[Any], operators: Iterable[str] = COMPARISONS
+) -> Condition:
     """`==` and its like."""
-    operator = chance.choice(list(COMPARISONS))
+    said = chance.choice([*operators])
     asked = chance.choice([each for each in pool if each is not None and not is_nan(each)])
     return Condition(
-        lambda mapper: COMPARISONS[operator](getattr(mapper, name), asked),
-        lambda thing: compares(operator, valued(name, thing), plain(name, asked)),
+        lambda mapper: COMPARISONS[said](getattr(mapper, name), asked),
+        lambda thing: compares(said, valued(name, thing), plain(name, asked)),
     )
 
 
@@ -344,9 +348,14 @@ def text_condition(chance: random.Random, name: str, pool: list[Any]) -> Conditi
     return Condition(lambda mapper: getattr(getattr(mapper, name), verb)(asked), holds)
 
 
-def collection_condition(chance: random.Random, name: str, pool: list[Any]) -> Condition:
+def collection_condition(
+    chance: random.Random,
+    name: str,
+    pool: list[Any],
+    verbs: Sequence[str] = ("has", "has_any", "has_all", "is"),
+) -> Condition:
     """has, has_any, has_all, and whether it is there."""
-    verb = chance.choice(["has", "has_any", "has_all", "is"])
+    verb = chance.choice(verbs)
     if verb == "is":
         return none(chance, name)
     asked = chance.choices(pool, k=1 if verb == "has" else chance.randrange(4))
@@ -370,7 +379,7 @@ def leaf(chance: random.Random, cls: type) -> Condition:
         return collection_condition(chance, name, TAGS if name == "tags" else MARKS)
     if name == "meta":
         return none(chance, name)
-    pools = {**POOLS, "id": KEYS[cls], "initial": [None, "a", "x", "é", "🙂"]}
+    pools = {**POOLS, "id": KEYS[cls], "initial": INITIALS}
     makers = [comparison, comparison, between, one_of, none]
     if name in ("name", "city", "text", "initial") or (name == "id" and cls is Named):
         makers += [text_condition, text_condition]
@@ -394,6 +403,39 @@ def tree(chance: random.Random, cls: type, depth: int) -> Condition:
     return Condition(
         lambda mapper: one.of(mapper) | other.of(mapper),
         lambda thing: one.holds(thing) or other.holds(thing),
+    )
+
+
+SETS: dict[str, list[Any]] = {"city": POOLS["city"], "size": POOLS["size"], "initial": INITIALS}
+SCORES = ("age", "weight", "took")
+
+
+def told_by_entries(chance: random.Random) -> Condition:
+    """Sets and ranges of scores, all of which must hold: where few entries tell, a script is short.
+
+    Seldom one that only records tell.
+    """
+    parts = []
+    for _ in range(chance.randint(1, 3)):
+        kind = chance.random()
+        if kind < 0.15:
+            parts.append(collection_condition(chance, "tags", TAGS, ["has"]))
+        elif kind < 0.5:
+            name = chance.choice([*SETS])
+            parts.append(comparison(chance, name, SETS[name], ["=="]))
+        elif kind < 0.95:
+            name = chance.choice(SCORES)
+            within = chance.random() < 0.3
+            pool = POOLS[name]
+            operators = ["<", "<=", ">", ">=", "=="]
+            parts.append(
+                between(chance, name, pool) if within else comparison(chance, name, pool, operators)
+            )
+        else:
+            parts.append(comparison(chance, "big", POOLS["big"]))
+    return Condition(
+        lambda mapper: functools.reduce(operator.and_, [each.of(mapper) for each in parts]),
+        lambda thing: all(each.holds(thing) for each in parts),
     )
 
 
@@ -452,6 +494,12 @@ FITTING: list[list[tuple[str, bool]]] = [
     [("took", False)],
     [("size", False), ("id", True)],
 ]
+
+
+def terms_of_numbers(chance: random.Random) -> list[tuple[str, bool]]:
+    """An order by scores or by key."""
+    first = [(name, chance.random() < 0.5) for name in chance.choices([*SCORES, ""]) if name]
+    return [*first, *[("id", chance.random() < 0.5)][: chance.randrange(2)]]
 
 
 def terms(chance: random.Random) -> list[tuple[str, bool]]:
@@ -554,12 +602,15 @@ def shown(thing: Any) -> str:
 
 
 def random_query(chance: random.Random) -> Asked:
-    """Any query."""
-    cls = chance.choice(CLASSES)
+    """Any query; a third of them are such as entries alone may tell."""
+    cls, plain_one = chance.choice(CLASSES), chance.random() < 0.35
+    where = None
+    if chance.random() < 0.95:
+        where = told_by_entries(chance) if plain_one else tree(chance, cls, 3)
     return Asked(
         cls=cls,
-        where=tree(chance, cls, 3) if chance.random() < 0.95 else None,
-        terms=terms(chance),
+        where=where,
+        terms=terms_of_numbers(chance) if plain_one and chance.random() < 0.9 else terms(chance),
         limit=chance.choice([None, None, 0, 1, 3, 10]),
         offset=chance.choice([0, 0, 0, 1, 2, 7]),
         scan=chance.random() < 0.9,

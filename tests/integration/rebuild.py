@@ -298,7 +298,7 @@ def _lookup(declared: Declared, index: Lookup, entity: Any, key: bytes) -> Itera
         else:
             choices.append({declared.ordered(entity, field)})
     for values in itertools.product(*choices):
-        yield _at(declared, index) + b"/" + b"".join(values), frozenset, key, None
+        yield _at(declared, index) + b"/" + b"".join(values), frozenset, declared.tail(key), None
 
 
 def _ordered(declared: Declared, index: Ordered, entity: Any, key: bytes) -> Iterator[Entry]:

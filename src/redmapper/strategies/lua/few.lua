@@ -167,7 +167,7 @@ local function answer_of_few(of)
   local records, cut = records_of(found, { unpack(ARGV, from, to) }, long)
   for i = 1, cuts and #records or 0 do
     -- Another row would come in place of one that is not there any more.
-    if not records[i] or not records[i][1] then return nil end
+    if not records[i] or #records[i] == 0 then return nil end
   end
   return { 'few', of.number, seen, found, records, cut }
 end

@@ -13,10 +13,10 @@ class Sections(NamedTuple):
 
     `schema` are [listing, described, mapper, fingerprint], `absent` is [count, first key],
     `versions` [count, first key, versions], `fields` are [key, names, values], `sequences` [key,
-    number], `owners` [key, {value: owner}, {value: owner now}, lost values], `single` is [first
-    key, members] and `sets` are [members that come, members that go] of the keys after those,
-    `sorted` are [key, {members that come: scores}, members that go], `records` [first key, names,
-    rows], `commands` [key, command, arguments].
+    number], `entities` are keys and tails, `owners` [key, {value: owner}, {value: owner now}, lost
+    values], `single` is [first key, members] and `sets` are [members that come, members that go] of
+    the keys after those, `sorted` are [key, {members that come: scores}, members that go],
+    `records` [first key, names, rows], `commands` [key, command, arguments].
     """
 
     minutes: int
@@ -25,6 +25,7 @@ class Sections(NamedTuple):
     versions: list[Any]
     fields: list[Any]
     sequences: list[Any]
+    entities: list[Any]
     owners: list[Any]
     single: list[Any]
     sets: list[Any]
@@ -154,6 +155,7 @@ def sections() -> Callable[[CommitCall], Sections]:
         commands = reading.each(reading.command)
         assert ([], []) == (list(reading.integers), list(reading.words))
         checks = (minutes, schema, absent, versions, fields, sequences)
-        return Sections(*checks, owners, single, sets, ordered, records, commands)
+        said = [reading.entities[:named], reading.tails[:members]]
+        return Sections(*checks, said, owners, single, sets, ordered, records, commands)
 
     return read

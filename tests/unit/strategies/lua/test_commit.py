@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import attrs
 import pytest
@@ -56,6 +57,26 @@ class Bare(Mapper[User], name="Bare"):
     id = Key[int]()
 
 
+@attrs.define
+class Mark:
+    """An entity whose key is a UUID."""
+
+    name: str
+    tags: list[str]
+    id: UUID
+
+
+class Marks(Mapper[Mark]):
+    """Its mapper."""
+
+    id = Key[UUID]()
+    name = Field[str]()
+    tags = Field[list[str]]()
+    by_name = Unique(name)
+    by_tag = Lookup(tags)
+
+
+MARKS = MapperRegistry(Marks).mapped(Mark)
 USERS = MapperRegistry(Users).mapped(User)
 BARE = MapperRegistry(Bare).mapped(User)
 MAPPED = {"User": USERS, "Bare": BARE}
@@ -129,9 +150,10 @@ def test_a_whole_call(sections: Read):
         "versions": [2, 6, [b"v", b"v"]],
         "fields": [[8, [b"name", b"age"], [b"=Dan", b""]]],
         "sequences": [[9, 1]],
+        "entities": [[b"1", b"2", b"3", b"4"], [one, b"", three, b""]],
         "owners": [[10, {b"a\0\1": b"1", b"c\0\1": b"2"}, {}, [b"b\0\1"]]],
-        "single": [11, [b"1"]],
-        "sets": [[[b"1"], [b"3"]]],
+        "single": [11, [one]],
+        "sets": [[[one], [three]]],
         "sorted": [
             [4, {one: b"0"}, []],
             [13, {NONE + one: b"-inf"}, []],
@@ -153,9 +175,9 @@ def test_a_whole_call(sections: Read):
 def test_the_words_of_a_call():
     """As they are sent: the integers as one, then those that they speak of."""
     call = compiled(write(1, None, {"name": "a"}, mapper="Bare"))
-    checks = [60, 1, 4, 0, 1, 5, 0, 6, 0, 0, 0, 0, 0]
+    checks = [60, 1, 4, 0, 1, 5, 0, 6, 0, 0, 0, 0, 0, 0]
     writes = [0, 6, 0, 1, 4, 0, 1, 0, 1, 3, 1, 5, 1, 1, 1, 0]
-    assert b"\xdc\0\x1d" + bytes(checks + writes) == call.arguments[0]
+    assert b"\xdc\0\x1e" + bytes(checks + writes) == call.arguments[0]
     names, values = [b"name", b"tags", b"@"], [b"a", b"[]", b"w"]
     assert ["Bare", BARE.fingerprint, b"\x811", *names, *values] == call.arguments[1:]
 
@@ -241,11 +263,35 @@ def test_records_that_go_name_no_fields(sections: Read):
     assert [[5, [], [[], []]]] == sections(call).records
 
 
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"age": 1}, [[], []]),
+        ({"email": "a"}, [[b"1"], []]),
+        ({"tags": ["x"]}, [[], [b"\x811"]]),
+        ({"email": "a", "tags": ["x"]}, [[b"1"], [b"\x811"]]),
+    ],
+    ids=["neither", "claims", "sets", "both"],
+)
+def test_keys_are_said_for_claims_and_tails_for_sets(sections: Read, values: Any, expected: Any):
+    """Where positions speak of them."""
+    assert expected == sections(compiled(write(1, {}, values))).entities
+
+
+def test_keys_that_are_their_own_tails_are_said_once(sections: Read):
+    """Those of one width: owners and members are the same words then."""
+    key = b"00000000-0000-0000-0000-000000000001"
+    token = MARKS.encode(Mark("a", ["x"], UUID(key.decode())), key) | {b"@": b"w"}
+    found = sections(compiled(EntityWrite.of(MARKS, key, Absent(), None, token)))
+    assert [[key], []] == found.entities
+    assert ([key], {b"a\0\1": key}) == (found.single[1], found.owners[0][1])
+
+
 def test_entries_on_one_key_go_together(sections: Read):
     """With all of their members."""
     found = sections(compiled(*(write(key, None, {"tags": ["x"]}) for key in range(1, 4))))
     assert [3, 3] == [len(come) for _, come, _ in found.sorted]
-    assert [[[b"1", b"2", b"3"], []]] == found.sets
+    assert [[[b"\x811", b"\x812", b"\x813"], []]] == found.sets
 
 
 def test_a_set_that_gets_one_member_is_said_without_a_count(sections: Read):
@@ -253,14 +299,14 @@ def test_a_set_that_gets_one_member_is_said_without_a_count(sections: Read):
     call = compiled(write(1, None, {"tags": ["x", "y"]}), write(2, None, {"tags": ["y", "z"]}))
     first, members = sections(call).single
     keys = [b"{s}:User/by_tag/" + value + b"\0\1" for value in (b"x", b"z", b"y")]
-    assert [b"1", b"2"] == members
+    assert [b"\x811", b"\x812"] == members
     assert keys == call.keys[first - 1 : first + 2]
 
 
 def test_a_set_that_gets_one_and_loses_another_is_said_whole(sections: Read):
     """Both at once."""
     call = compiled(write(1, {"tags": ["x"]}, None), write(2, None, {"tags": ["x"]}))
-    assert ([], [[[b"2"], [b"1"]]]) == (sections(call).single[1], sections(call).sets)
+    assert ([], [[[b"\x812"], [b"\x811"]]]) == (sections(call).single[1], sections(call).sets)
 
 
 def test_many_members_of_one_key_are_said_once(sections: Read):
@@ -430,8 +476,8 @@ def test_a_key_stays_in_the_sets_of_values_that_stay(sections: Read):
     call = compiled(write(1, {"tags": ["a", "b"]}, {"tags": ["b", "c"]}))
     first, members = sections(call).single
     keys = [b"{s}:User/by_tag/" + value + b"\0\1" for value in (b"c", b"a")]
-    assert (keys, [b"1"]) == (call.keys[first - 1 : first + 1], members)
-    assert [[[], [b"1"]]] == sections(call).sets
+    assert (keys, [b"\x811"]) == (call.keys[first - 1 : first + 1], members)
+    assert [[[], [b"\x811"]]] == sections(call).sets
 
 
 def test_the_same_values_in_another_order_change_nothing(sections: Read):
@@ -444,7 +490,7 @@ def test_a_plan_of_nothing_is_an_empty_call(sections: Read):
     """Every section is there."""
     call = compile_plan(FlushPlan(()), Places(Keyspace(b"{s}")), THROUGH, frozenset())
     assert [0, 4] == sections(call).absent
-    checks, writes = [60, 0, 0, 4, 0, 4, 0, 0, 0, 0], [0, 0, 4, 0, 0, 0, 0]
+    checks, writes = [60, 0, 0, 4, 0, 4, 0, 0, 0, 0, 0], [0, 0, 4, 0, 0, 0, 0]
     assert checks + writes == list(call.arguments[0][3:])
     assert 1 == len(call.arguments)
 

@@ -72,6 +72,9 @@ def write(before: Any, after: Any, check: Any = None, key: bytes = b"7") -> Enti
     return EntityWrite.of(MAPPED, key, check or absent, record(b"v", before), record(b"w", after))
 
 
+TAIL = b"\x817"
+"""The key in entries."""
+
 MOST = 255
 
 
@@ -111,7 +114,7 @@ def test_an_insert():
     ]
     assert (COMMIT_ONE, keys) == (call.command.script, call.keys)
     expected = [
-        *(b"60", b"User", FINGERPRINT, b"7", b"", b"", b"\2\2\0\3\0"),
+        *(b"60", b"User", FINGERPRINT, b"7", TAIL, b"", b"", b"\2\2\0\3\0"),
         *(b"e\0\1", b"", b"A\0\1" + FIVE, b""),
         *(b"\x817", b"0", b"", order_of(FIVE, b"A"), b"0", b""),
         *(b"\x817", b"5", b""),
@@ -137,7 +140,7 @@ def test_an_update_of_an_indexed_field():
     ]
     assert keys == call.keys
     expected = [
-        *(b"60", b"User", FINGERPRINT, b"7", b"v", b"", b"\1\1\1\2\1"),
+        *(b"60", b"User", FINGERPRINT, b"7", TAIL, b"v", b"", b"\1\1\1\2\1"),
         *(b"\0\1" + NONE, b"\0\1" + FIVE),
         *(order_of(NONE, b""), b"0", order_of(FIVE, b"")),
         *(b"\xfd\x817", b"-inf", b"\x817"),
@@ -148,11 +151,11 @@ def test_an_update_of_an_indexed_field():
 
 
 def test_an_update_of_a_field_without_an_entry():
-    """The record alone; a norm that is the same leaves the claim."""
+    """The record alone, without what sets have for it; a norm that is the same leaves the claim."""
     call = compiled(write({"email": "e"}, {"email": "E"}))
     assert [LANE, b"{s}#schema", b"{s}:User", b"{s}:User:7"] == call.keys
     expected = [
-        *(b"60", b"User", FINGERPRINT, b"7", b"v", b"", b"\0\0\0\0\0"),
+        *(b"60", b"User", FINGERPRINT, b"7", b"", b"v", b"", b"\0\0\0\0\0"),
         *(b"email", b"E", b"~email", b"e", b"@", b"w"),
     ]
     assert expected == call.arguments
@@ -175,7 +178,7 @@ def test_a_deletion():
     ]
     assert keys == call.keys
     expected = [
-        *(b"60", b"User", FINGERPRINT, b"7", b"v", b"", b"\2\0\1\3\0"),
+        *(b"60", b"User", FINGERPRINT, b"7", TAIL, b"v", b"", b"\2\0\1\3\0"),
         *(b"", b"e\0\1", b"", b"A\0\1" + FIVE),
         *(b"", b"", b"\x817", b"", b"", order_of(FIVE, b"A")),
         *(b"", b"", b"\x817"),
@@ -188,7 +191,7 @@ def test_a_change_of_a_unique_value():
     call = compiled(write({"email": "a"}, {"email": "b"}))
     assert [b"{s}:User/by_email"] == call.keys[4:]
     expected = [b"\1\0\0\0\0", b"b\0\1", b"a\0\1", b"email", b"b", b"@", b"w"]
-    assert expected == call.arguments[6:]
+    assert expected == call.arguments[7:]
 
 
 @pytest.mark.parametrize(
@@ -201,24 +204,24 @@ def test_a_change_of_a_unique_value():
 )
 def test_a_unique_value_from_or_to_none(before: Any, after: Any, expected: tuple[bytes, bytes]):
     """Nothing stands for none."""
-    assert expected == tuple(compiled(write(before, after)).arguments[7:9])
+    assert expected == tuple(compiled(write(before, after)).arguments[8:10])
 
 
 def test_a_key_given_by_hand_moves_its_sequence():
     """Whose key comes last."""
     call = compiled(write(None, {}), 7)
-    assert (b"{s}#sequence/User", b"7") == (call.keys[-1], call.arguments[5])
+    assert (b"{s}#sequence/User", b"7") == (call.keys[-1], call.arguments[6])
 
 
 def test_a_long_value_is_written_in_pieces():
     """Those that are no more go."""
     call = compiled(write({"name": "x" * 200}, {"name": "y" * 65}))
-    assert b"\1\0\0\1\2" == call.arguments[6]
+    assert b"\1\0\0\1\2" == call.arguments[7]
     expected = [
         *(b"name:2", b"name:3"),
         *(b"name", b"y" * 64, b"@", b"w", b"name:1", b"y"),
     ]
-    assert expected == call.arguments[12:]
+    assert expected == call.arguments[13:]
 
 
 def test_every_key_has_a_type():
@@ -275,7 +278,7 @@ def test_too_many_fields_that_go_are_for_the_other_script(count: int, expected: 
 def test_a_record_without_a_version_is_not_taken_for_an_absent_one():
     """Nothing in place of the version says that the record must be absent."""
     call = compile_one(write({}, {"age": 1}, AtVersion(b"")), None, PLACES, THROUGH)
-    assert call is None or b"" != call.arguments[4]
+    assert call is None or b"" != call.arguments[5]
 
 
 # --- as the other script would have it -------------------------------------------------------
@@ -283,12 +286,12 @@ def test_a_record_without_a_version_is_not_taken_for_an_absent_one():
 
 def by_one(call: CommitCall) -> dict[str, Any]:
     """What a call of `commit_one.lua` checks and writes."""
-    _, mapper, fingerprint, key, version, number, counts, *words = call.arguments
+    _, mapper, fingerprint, key, tail, version, number, counts, *words = call.arguments
     owners, added, removed, ordered, gone = counts
     keys, each = iter(call.keys[4:]), iter(words)
     claims = {next(keys): (next(each), next(each)) for _ in range(owners)}
-    sets = {next(keys): (key, b"") for _ in range(added)}
-    sets |= {next(keys): (b"", key) for _ in range(removed)}
+    sets = {next(keys): (tail, b"") for _ in range(added)}
+    sets |= {next(keys): (b"", tail) for _ in range(removed)}
     members = {next(keys): (next(each), next(each), next(each)) for _ in range(ordered)}
     fields: dict[bytes, Any] = dict.fromkeys(next(each) for _ in range(gone))
     fields |= dict(zip(each, each, strict=True))

@@ -536,7 +536,7 @@ def _by_the_second_way(replies: list[Any]) -> list[Any]:
 
 @pytest.mark.parametrize(
     ("field", "expected"),
-    [(Users.rank, [b"(m", 1, 0, 1, 0]), (Users.age, [b"=m", 1, 1, 0])],
+    [(Users.rank, [b"(m", 1, 0, 1, 0]), (Users.age, [b"=m", 1, 0, 1, 0])],
     ids=["by members", "by scores"],
 )
 def test_a_backward_walk_goes_on_below(field: Any, expected: list[Any]):

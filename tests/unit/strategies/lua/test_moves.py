@@ -169,10 +169,10 @@ def moved(words: Words, before: Record | None, after: Record | None) -> tuple[An
     keys, arguments = rest[:count], rest[count:]
     assert (b"EVALSHA", b"sha") == (script, sha)
     assert [b"lane", b"schema", b"list", b"records/7"] == keys[:4]
-    assert [b"1", b"unit", b"60", b"Thing", b"digest", b"7", b"v", b""] == arguments[:8]
-    owners, *counts, gone = arguments[8]
+    assert [b"1", b"unit", b"60", b"Thing", b"digest", b"7", TAIL, b"v", b""] == arguments[:9]
+    owners, *counts, gone = arguments[9]
     assert ((0, 0), [b"f", b"x"]) == ((owners, gone), arguments[-2:])
-    return keys[4:], arguments[9:-2], tuple(counts)
+    return keys[4:], arguments[10:-2], tuple(counts)
 
 
 NOTHING = Thing()
