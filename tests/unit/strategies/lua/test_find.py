@@ -7,6 +7,7 @@ from uuid import UUID
 
 import attrs
 import pytest
+from told import ToldWay, told_ways
 
 from redmapper import (
     Field,
@@ -165,31 +166,41 @@ def unpacked(data: bytes) -> list[int | str]:
 def words(batch: Batch) -> tuple[list[Any], list[Any]]:
     """The keys, and the arguments, of the script called: the header, terms, and all other words.
 
-    What `few.lua` is told is left out: see test_few.py.
+    Without what is told of ways, for which there is `ways`.
     """
+    keys, arguments = called(batch)
+    if arguments[4] != "size":
+        arguments[10:12] = unpacked(arguments[10])
+    return keys, arguments
+
+
+def called(batch: Batch) -> tuple[list[Any], list[Any]]:
+    """The keys and the arguments as they are sent."""
     (command,) = batch.commands
     assert command.script is not None
     assert "find" == command.script.name
     count = command.words[2]
-    keys, arguments = list(command.words[3 : 3 + count]), list(command.words[3 + count :])
-    if arguments[4] != "size":
-        arguments[10:12] = unpacked(arguments[10])  # without what few.lua is told
-    return keys, arguments
+    return list(command.words[3 : 3 + count]), list(command.words[3 + count :])
+
+
+def ways(batch: Batch) -> list[ToldWay]:
+    """The ways that are told."""
+    return told_ways(*called(batch)).ways
 
 
 def asked(selection: Selection) -> tuple[list[Any], list[Any]]:
     """The keys and arguments of its first call."""
-    return words(drive(FINDER.find(selection), [answer()]).batches[0])
+    return words(first_of(selection))
 
 
-def ends_with(expected: list[Any], arguments: list[Any]) -> bool:
-    """Whether these are the last ones: of the terms, and of what is said in bytes."""
-    for kind in (bytes, (int, str)):
-        last = [word for word in expected if isinstance(word, kind)]
-        said = [word for word in arguments[10:] if isinstance(word, kind)]
-        if last != said[len(said) - len(last) :]:
-            return False
-    return True
+def asked_paths(selection: Selection) -> list[list[Any]]:
+    """The paths of the ways of its first call."""
+    return [way.path for way in ways(first_of(selection))]
+
+
+def first_of(selection: Selection) -> Batch:
+    """The first call."""
+    return drive(FINDER.find(selection), [answer()]).batches[0]
 
 
 # --- what is asked ---------------------------------------------------------------------------
@@ -197,54 +208,46 @@ def ends_with(expected: list[Any], arguments: list[Any]) -> bool:
 
 def test_a_set_is_asked():
     """All that is said, from the mapper to the one way; the schema and the listing come along."""
-    keys, arguments = asked(selected(Users.team == "a"))
+    batch = first_of(selected(Users.team == "a"))
+    keys, arguments = words(batch)
     assert [b"{s}#schema", b"{s}:User", b"{s}:User/by_team/a\0\1"] == keys
     assert [
         *("User", MAPPED.fingerprint, b"{s}:User:", "int", "rows"),
         *(-1, -1, ROWS, CANDIDATES, WORK),
         *(0, 0),  # no stored names, no columns
         *(1, 0, "probe", 1, 3),  # one test, which reads no record
-        *(
-            0,
-            0,
-            0,
-            0,
-            0,
-            0,
-        ),  # no order, key upward, from the start, none left out; no fields
-        *(1, 0, 1, 3, 1, 1),  # one way: no walk, distinct, its price, makes test 1 needless
-        *("set", 1, 1, 3),
-        b"0",  # its cursor
+        *(0, 0, 0, 0),  # no order, key upward, from the start, none left out
+        b"0",  # the cursor of the way
     ] == arguments
+    (way,) = ways(batch)  # no walk, distinct, its price, makes test 1 needless, leaves none, short
+    assert (0, 1, 3, [1], [], 1, ["set", 1, b"0", [keys[2]]]) == way
 
 
 def test_owners_are_asked():
     """By their encoded values."""
-    keys, arguments = asked(selected(Users.email.in_(["a", "b"])))
-    assert b"{s}:User/by_email" == keys[2]
-    assert ends_with(["owners", 1, 3, 2, b"a\0\1", b"b\0\1"], arguments)
+    paths = asked_paths(selected(Users.email.in_(["a", "b"])))
+    assert [["owners", 1, b"{s}:User/by_email", b"a\0\1", b"b\0\1"]] == paths
 
 
 def test_owners_are_asked_in_runs():
     """Lua can not take more than some 8,000 at once."""
     emails = [f"{number:05}" for number in range(10_000)]
-    _, arguments = asked(selected(Users.email.in_(emails)))
-    sizes = [arguments[place + 3] for place, word in enumerate(arguments) if word == "owners"]
-    assert (10_000, True) == (sum(sizes), max(sizes) <= 4_000)
+    ((word, sources),) = asked_paths(selected(Users.email.in_(emails)))
+    sizes = [len(values) for _, _, _, *values in sources]
+    assert ("any", 10_000, True) == (word, sum(sizes), max(sizes) <= 4_000)
 
 
 def test_a_range_is_asked():
     """Half open; with the widths of its fields, so that the key is found behind them."""
-    keys, arguments = asked(selected(Users.rank >= 5, Users.rank < 9))
-    assert b"{s}:User/by_rank" == keys[2]
     bounds = (b"[" + order_decimal(Decimal(5)), b"(" + order_decimal(Decimal(9)))
-    assert ends_with(["sorted", 1, 3, *bounds, 0, 0, 1, 0], arguments)
+    paths = asked_paths(selected(Users.rank >= 5, Users.rank < 9))
+    assert [["sorted", 1, b"{s}:User/by_rank", *bounds, 0, 0, [0]]] == paths
 
 
 def test_a_range_without_an_end_is_asked():
     """To the last member."""
-    _, arguments = asked(selected(Users.rank.not_none()))
-    assert ends_with([b"[" + successor(NONE), b"+", 0, 0, 1, 0], arguments)
+    (path,) = asked_paths(selected(Users.rank.not_none()))
+    assert [b"[" + successor(NONE), b"+", 0, 0, [0]] == path[3:]
 
 
 HUGE = 10**15
@@ -265,15 +268,14 @@ HUGE = 10**15
 )
 def test_a_range_of_scores_is_asked(condition: Predicate, cuts: tuple[bytes, bytes]):
     """Between two cuts: before a number, behind it, or before a member where it is no score."""
-    keys, arguments = asked(selected(condition))
-    assert b"{s}:User/by_age" == keys[2]
-    assert ends_with(["scored", 1, 3, *cuts, 0, 0, 1, 0], arguments)
+    paths = asked_paths(selected(condition))
+    assert [["scored", 1, b"{s}:User/by_age", *cuts, 0, 0, [0]]] == paths
 
 
-def events(*where: Predicate) -> tuple[list[Any], list[Any]]:
-    """The keys and arguments of the first call for what all these conditions say."""
+def events(*where: Predicate) -> Selection:
+    """What meets all these conditions."""
     condition = where[0] if len(where) == 1 else And(where)
-    return asked(Selection(MapperRegistry(Events).mapped(Event), condition))
+    return Selection(MapperRegistry(Events).mapped(Event), condition)
 
 
 NAIVE, AWARE = datetime(2020, 1, 1), datetime(2020, 1, 1, tzinfo=UTC)
@@ -299,12 +301,11 @@ EARLY = datetime(1800, 1, 1)
 )
 def test_a_range_of_datetimes_is_asked(condition: Predicate, cuts: tuple[bytes, bytes]):
     """Between two scores, be it all naive or all aware ones; what lies beyond ends at a member."""
-    keys, arguments = events(condition)
-    assert b"{s}:Event/by_at" == keys[2]
     low, high = cuts
     if high.endswith(b"\xfe"):
         high += successor(order_datetime(datetime.max)) or b""
-    assert ends_with(["scored", 1, 3, low, high, 0, 1, 9], arguments)
+    paths = asked_paths(events(condition))
+    assert [["scored", 1, b"{s}:Event/by_at", low, high, 0, 0, [9]]] == paths
 
 
 @pytest.mark.parametrize(
@@ -323,7 +324,7 @@ def test_a_range_of_datetimes_is_asked(condition: Predicate, cuts: tuple[bytes, 
 )
 def test_a_test_of_a_datetime_reads_records_where_it_has_no_cuts(condition: Predicate, test: str):
     """Its scores are not spelled as a record has it: they say what lies between two cuts alone."""
-    keys, arguments = events(Events.kind == "a", condition)
+    keys, arguments = asked(events(Events.kind == "a", condition))
     scores = keys.index(b"{s}:Event/by_at") + 1 if test == "scored" else 0
     column = arguments.index("time")
     told = column + arguments[column:].index(test)
@@ -341,15 +342,15 @@ def test_a_test_of_a_number_is_told_where_its_scores_are():
 
 def test_widths_say_where_a_key_begins():
     """0: after 00 01; so many bytes; -1: after FF FE. The key descends as the last field does."""
-    _, arguments = asked(selected(Users.name == "a"))
-    assert ends_with([0, 1, 3, 0, 1, -1], arguments)
+    (path,) = asked_paths(selected(Users.name == "a"))
+    assert [0, 1, [0, 1, -1]] == path[5:]
 
 
 def test_the_listing_is_asked():
     """It is declared already."""
-    keys, arguments = asked(selected(order=(Users.id.desc(),)))
-    assert [b"{s}#schema", b"{s}:User"] == keys
-    assert ends_with(["sorted", 1, 2, b"[", b"+", 1, 0, 0], arguments)
+    by_key = selected(order=(Users.id.desc(),))
+    assert [b"{s}#schema", b"{s}:User"] == asked(by_key)[0]
+    assert [["sorted", 1, b"{s}:User", b"[", b"+", 1, 0, []]] == asked_paths(by_key)
 
 
 @pytest.mark.parametrize(
@@ -367,17 +368,18 @@ def test_the_form_of_the_keys_is_said(kind: type, expected: str):
 
 def test_several_ranges_are_asked_in_the_order_of_the_walk():
     """Backward from the last."""
-    _, arguments = asked(selected(Users.rank.in_([1, 2]), order=(Users.rank.desc(),)))
-    lows = [word for word in arguments if isinstance(word, bytes) and word[:1] == b"["]
-    assert [b"[" + order_decimal(Decimal(each)) for each in (2, 1)] == lows[-2:]
-    _, arguments = asked(selected(Users.age.in_([1, 2]), order=(Users.age.desc(),)))
-    assert [b"2", b"(2", b"1", b"(1"] == arguments[-4:]
+    ((_, sources),) = asked_paths(selected(Users.rank.in_([1, 2]), order=(Users.rank.desc(),)))
+    lows = [b"[" + order_decimal(Decimal(each)) for each in (2, 1)]
+    assert lows == [source[3] for source in sources]
+    ((_, sources),) = asked_paths(selected(Users.age.in_([1, 2]), order=(Users.age.desc(),)))
+    assert [[b"2", b"(2"], [b"1", b"(1"]] == [source[3:5] for source in sources]
 
 
 def test_sets_that_must_all_have_a_key_meet():
     """One source of both; nothing is left to test."""
-    _, arguments = asked(selected(Users.team == "a", Users.pin == "b"))
-    assert ["set", 1, 2, 3, 4] == arguments[arguments.index("set") :][:5]
+    way, *_ = ways(first_of(selected(Users.team == "a", Users.pin == "b")))
+    sets = [b"{s}:User/by_team/a\0\1", b"{s}:User/by_pin/b\0\1"]
+    assert (["set", 1, b"0", sets], []) == (way.path, way.left)
 
 
 def test_the_limit_is_said():
@@ -492,8 +494,8 @@ def test_what_the_script_can_not_judge_is_judged_sorted_and_cut_here():
 @pytest.mark.parametrize(
     ("field", "member", "expected"),
     [
-        (Users.rank, b"member", ["sorted", 1, 3, b"(member", b"(" + NAN, 0, 0, 1, 0]),
-        (Users.age, b"7 \x812", ["scored", 1, 3, b">7 \x812", b"+", 0, 0, 1, 0]),
+        (Users.rank, b"member", [b"{s}:User/by_rank", b"(member", b"(" + NAN, 0, 0, [0]]),
+        (Users.age, b"7 \x812", [b"{s}:User/by_age", b">7 \x812", b"+", 0, 0, [0]]),
     ],
     ids=["by members", "by scores"],
 )
@@ -505,9 +507,10 @@ def test_a_walk_goes_on_where_it_stopped(field: Any, member: bytes, expected: li
         [answer(row(1), row(2), source=1, cursor=member), answer(row(3))],
     )
     assert [b"1", b"2", b"3"] == keys_of(driven.result)
-    _, arguments = words(driven.batches[1])
-    assert ends_with(expected, arguments)
-    assert [3, 1, 1] == arguments[5:8]
+    (way,) = ways(driven.batches[1])
+    assert (1, "any") == (way.walks, way.path[0])
+    assert [expected] == [path[2:] for path in way.path[1]]
+    assert [3, 1, 1] == words(driven.batches[1])[1][5:8]
 
 
 def test_a_walk_of_the_second_way_stays_on_it():
@@ -522,10 +525,10 @@ def test_a_walk_of_the_second_way_stays_on_it():
         ],
     )
     assert [b"1", b"2", b"3"] == keys_of(driven.result)
-    second, third = (words(batch)[1] for batch in driven.batches[1:])
-    for cursor, arguments in ((b"\x811", second), (b"\x812", third)):
-        way = [1, 1, 1, 5, 0, "any", 1, "sorted", 2, 2, b"(" + cursor, b"+", 0, 0, 0]
-        assert ends_with(way, arguments)
+    second, third = (ways(batch) for batch in driven.batches[1:])
+    for cursor, told in ((b"\x811", second), (b"\x812", third)):
+        listing = ["sorted", 2, b"{s}:User", b"(" + cursor, b"+", 0, 0, []]
+        assert [(1, 1, 5, [], [1], 0, ["any", [listing]])] == told
 
 
 def _by_the_second_way(replies: list[Any]) -> list[Any]:
@@ -536,15 +539,15 @@ def _by_the_second_way(replies: list[Any]) -> list[Any]:
 
 @pytest.mark.parametrize(
     ("field", "expected"),
-    [(Users.rank, [b"(m", 1, 0, 1, 0]), (Users.age, [b"=m", 1, 0, 1, 0])],
+    [(Users.rank, [b"(m", 1, 0, [0]]), (Users.age, [b"=m", 1, 0, [0]])],
     ids=["by members", "by scores"],
 )
 def test_a_backward_walk_goes_on_below(field: Any, expected: list[Any]):
     """The member that came last is left out."""
     selection = selected(field > 1, order=(field.desc(),))
     driven = drive(FINDER.find(selection), [answer(row(1), source=1, cursor=b"m"), answer()])
-    _, arguments = words(driven.batches[1])
-    assert ends_with(expected, arguments)
+    ((path,),) = [way.path[1] for way in ways(driven.batches[1])]
+    assert expected == path[4:]
 
 
 def test_a_walk_goes_on_with_the_ranges_that_are_left():
@@ -570,7 +573,9 @@ def test_very_many_keys_are_judged_in_chunks():
     assert [b"1", b"2"] == keys_of(driven.result)
     resumed, chunk = (words(batch)[1] for batch in driven.batches[1:])
     assert ("keys", b"1:7") == (resumed[4], resumed[-1])
-    assert ["keys", 0, CANDIDATES, b"1", b"2"] == chunk[-CANDIDATES - 3 : -CANDIDATES + 2]
+    assert [b"1", b"2"] == chunk[-CANDIDATES : -CANDIDATES + 2]
+    ((word, keys),) = [way.path for way in ways(driven.batches[2])]
+    assert ("any", "keys", CANDIDATES) == (word, keys[0][0], len(keys[0][2:]))
 
 
 def test_entries_of_another_mapper_are_not_read():

@@ -1,22 +1,23 @@
-"""What `few.lua` is told of which queries, with its places resolved."""
+"""Which ways `find.lua` is told, and which of them it may go without a look at a record."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from told import Told, ToldWay, told_ways
 
 from redmapper import Field, Key, Lookup, Mapper, MapperRegistry, Ordered, Predicate, Unique
 from redmapper.mapping.mapped import MappedClass
 from redmapper.mapping.predicates import And
 from redmapper.query.selection import Position, Selection
-from redmapper.strategies.lua.few import FIRST_PLACE, MOST, MOST_OF_A_LIMITED
+from redmapper.strategies.lua.conditions import SCORED
 from redmapper.strategies.lua.find import Search
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.shapes import Said, Shapes
+from redmapper.strategies.lua.ways import BARE
 
 
 @attrs.define
@@ -101,40 +102,6 @@ SPACE = Keyspace(b"{s}")
 # --- how it is read --------------------------------------------------------------------------
 
 
-class Few(NamedTuple):
-    """What is told, with keys and words in place of places."""
-
-    most: int
-    ways: list[list[Any]]
-    tests: list[list[bytes]]
-    order: list[Any]
-    names: list[bytes]
-    long: list[bytes]
-
-
-def unpacked(data: bytes) -> Any:
-    """Nested arrays of integers and short words; nothing is left over."""
-    found, end = _unpacked(data, 0)
-    assert len(data) == end
-    return found
-
-
-def _unpacked(data: bytes, at: int) -> tuple[Any, int]:
-    head, at = data[at], at + 1
-    if head == 0xDC:
-        items, count, at = [], int.from_bytes(data[at : at + 2]), at + 2
-        for _ in range(count):
-            item, at = _unpacked(data, at)
-            items.append(item)
-        return items, at
-    if head == 0xCD:
-        return int.from_bytes(data[at : at + 2]), at + 2
-    if 0xA0 <= head < 0xC0:
-        return data[at : at + head - 0xA0].decode(), at + head - 0xA0
-    assert head < 128
-    return head, at
-
-
 def selected(*where: Predicate, mapped: MappedClass = MAPPED, **options: Any) -> Selection:
     """A selection of all these conditions."""
     condition = where[0] if len(where) == 1 else And(where) if where else None
@@ -147,42 +114,20 @@ def said(selection: Selection, wanted: str = "fields", shapes: Shapes | None = N
     return Search(SPACE, known, selection, wanted).said
 
 
-def resolved(query: Said) -> Few | None:
-    """What few.lua is told of it; None if nothing."""
+def resolved(query: Said) -> Told:
+    """What is told of its ways."""
     assert not query.sized
-    _, told, *words = query.words
-    if told == b"":
-        return None
-
-    def key(place: int) -> bytes:
-        return query.keys[place - 1]
-
-    def word(place: int) -> Any:
-        return words[place - FIRST_PLACE]
-
-    most, ways, tests, order, first, last, long = unpacked(told)
-    names = [word(place) for place in range(first, last + 1)]
-    return Few(
-        most,
-        [[*way[:3], *_source(way[3], way[4:], key, word)] for way in ways],
-        [[key(test[0]), *map(word, test[1:])] if test else [] for test in tests],
-        [order[0], key(order[1]), order[2]] if order[1:] else order,
-        names,
-        [names[at - 1] for at in long],
-    )
+    return told_ways(query.keys, [*range(10), *query.words])
 
 
-def _source(kind: str, said: Sequence[Any], key: Any, word: Any) -> list[Any]:
-    if kind == "set":
-        (sets,) = said
-        return [kind, [key(place) for place in sets]]
-    at, low, high, *more = said
-    return [kind, key(at), word(low), word(high), *more]
-
-
-def few(selection: Selection, wanted: str = "fields") -> Few | None:
-    """What few.lua is told of a selection."""
+def told(selection: Selection, wanted: str = "fields") -> Told:
+    """What is told of the ways of a selection."""
     return resolved(said(selection, wanted))
+
+
+def paths(found: Told) -> list[Any]:
+    """Those of the short ways."""
+    return [way.path for way in found.short]
 
 
 AGES = (b"5", b"(9")
@@ -197,57 +142,60 @@ OF_TEAM, OF_AGES = Users.team == "a", Users.age.between(5, 9)
 def test_a_set_and_a_range():
     """Either way leaves what the other one is about; the range is said as a way and as a test."""
     asked = selected(OF_TEAM, OF_AGES, fields=(b"@", b"name", b"age"))
-    assert few(asked) == Few(
-        most=MOST,
+    ages = ["scored", 2, BY_AGE, *AGES, 0, 0, [0]]
+    assert told(asked) == Told(
         ways=[
-            [1, 0, [2], "set", [TEAM]],
-            [2, 0, [1], "scored", BY_AGE, *AGES, 0, 0, [0]],
+            ToldWay(0, 1, BARE + SCORED, [1], [2], 1, ["set", 1, b"0", [TEAM]]),
+            ToldWay(0, 1, BARE, [2], [1], 1, ages),
         ],
         tests=[[TEAM], [BY_AGE, *AGES]],
-        order=[],
+        order=[0],
+        by_key_alone=1,
         names=[b"@", b"name", b"age"],
         long=[b"name", b"age"],
+        left_out=0,
     )
+
+
+def test_a_word_of_a_way_and_a_test_is_said_once():
+    """Both are told the same place, so a literal is spelled once."""
+    words = said(selected(OF_TEAM, OF_AGES)).words
+    assert [1, 1] == [words.count(cut) for cut in AGES]
 
 
 def test_sets_meet_in_one_way():
     """And leave nothing."""
-    found = few(selected(OF_TEAM, Users.city == "b"))
-    assert found is not None
-    assert [[1, 0, [], "set", [TEAM, CITY]]] == found.ways[:1]
+    found = told(selected(OF_TEAM, Users.city == "b"))
+    assert ["set", 1, b"0", [TEAM, CITY]] == found.ways[0].path
+    assert ([1, 2], []) == (found.ways[0].covers, found.ways[0].left)
 
 
 def test_an_order_by_scores():
-    """With a limit the set is told, and both directions: that of ties first."""
+    """The set is told, and both directions: that of ties first."""
     terms = (Users.size.desc(), Users.id.asc())
-    found = few(selected(OF_TEAM, terms=terms, limit=3))
-    assert found is not None
-    assert (MOST_OF_A_LIMITED, [0, BY_SIZE, 1]) == (found.most, found.order)
-    assert [1, 0, [], "set", [TEAM]] == found.ways[0]
+    found = told(selected(OF_TEAM, terms=terms, limit=3))
+    assert ([0, BY_SIZE, 1], 0) == (found.order, found.by_key_alone)
+    assert ["set", 1, b"0", [TEAM]] in paths(found)
 
 
 def test_a_walk_backward_by_scores():
     """An index that was declared to descend has its scores ascending all the same."""
-    found = few(selected(terms=(Users.size.desc(),), limit=3))
-    assert found is not None
-    assert [[1, 1, [], "scored", BY_SIZE, b"-", b"+", 1, 0, [8]]] == found.ways
+    found = told(selected(terms=(Users.size.desc(),), limit=3))
+    assert [["scored", 1, BY_SIZE, b"-", b"+", 1, 0, [8]]] == paths(found)
 
 
 def test_a_walk_of_several_fields():
     """A range of members, whose fields have widths."""
     asked = selected(Users.name == "n", terms=(Users.age.asc(),), limit=3)
     ends = b"[n\0\1", b"(n\0\2"
-    found = few(asked)
-    assert found is not None
-    assert [1, 1, [], "sorted", b"{s}:User/by_name_age", *ends, 0, 0, [0, 0]] in found.ways
+    assert ["sorted", 1, b"{s}:User/by_name_age", *ends, 0, 0, [0, 0]] in paths(told(asked))
 
 
 def test_the_listing_of_all():
     """A walk of keys alone."""
-    found = few(selected(limit=3))
-    assert found is not None
-    assert [[1, 1, [], "sorted", b"{s}:User", b"[", b"+", 0, 0, []]] == found.ways
-    assert [0] == found.order
+    found = told(selected(limit=3))
+    assert [["sorted", 1, b"{s}:User", b"[", b"+", 0, 0, []]] == paths(found)
+    assert ([0], 1) == (found.order, found.by_key_alone)
 
 
 # --- which queries ---------------------------------------------------------------------------
@@ -266,14 +214,10 @@ def test_the_listing_of_all():
     ids=["none", "by key", "scores up", "scores down", "ties up", "ties down"],
 )
 def test_orders_that_numbers_decide(order: Any, expected: list[Any]):
-    """Told where rows are cut, as the way is no walk; else rows are put in order elsewhere."""
-    limited, whole = (few(selected(OF_TEAM, terms=order, limit=each)) for each in (3, None))
-    counted = few(selected(OF_TEAM, OF_AGES, terms=order, limit=3), "count")
-    assert limited is not None
-    assert whole is not None
-    assert counted is not None
-    assert [expected, [], []] == [limited.order, whole.order, counted.order]
-    assert [MOST_OF_A_LIMITED, MOST, MOST] == [limited.most, whole.most, counted.most]
+    """A way that has not the order is short, as rows are put in order by these."""
+    found = told(selected(OF_TEAM, terms=order, limit=3))
+    assert expected == found.order
+    assert ["set", 1, b"0", [TEAM]] in paths(found)
 
 
 @pytest.mark.parametrize(
@@ -288,10 +232,11 @@ def test_orders_that_numbers_decide(order: Any, expected: list[Any]):
 )
 def test_other_orders_are_for_walks(order: Any):
     """With a limit; without one, and counted, no order is needed."""
-    limited = few(selected(OF_TEAM, OF_AGES, terms=order, limit=3))
-    assert limited is None or all(walks for _, walks, *_ in limited.ways)
-    assert few(selected(OF_TEAM, OF_AGES, terms=order)) is not None
-    assert few(selected(OF_TEAM, OF_AGES, terms=order, limit=3), "count") is not None
+    limited = told(selected(OF_TEAM, OF_AGES, terms=order, limit=3))
+    assert all(way.walks for way in limited.short)
+    assert [] == limited.order
+    assert told(selected(OF_TEAM, OF_AGES, terms=order)).short
+    assert told(selected(OF_TEAM, OF_AGES, terms=order, limit=3), "count").short
 
 
 @pytest.mark.parametrize(
@@ -302,11 +247,10 @@ def test_other_orders_are_for_walks(order: Any):
 def test_keys_that_are_no_integers_are_no_order(mapper: Any, scored: bytes):
     """They settle ties of scores, though."""
     mapped = REGISTRY.mapped(Word if mapper is Words else Token)
-    by_key = few(selected(mapper.rank > 1, mapped=mapped, limit=3))
-    assert by_key is None or all(walks for _, walks, *_ in by_key.ways)
+    by_key = told(selected(mapper.rank > 1, mapped=mapped, limit=3))
+    assert all(way.walks for way in by_key.short)
     terms = (mapper.rank.asc(), mapper.id.desc())
-    by_scores = few(selected(mapper.rank > 1, mapped=mapped, limit=3, terms=terms))
-    assert by_scores is not None
+    by_scores = told(selected(mapper.rank > 1, mapped=mapped, limit=3, terms=terms))
     assert [1, scored, 0] == by_scores.order
 
 
@@ -327,12 +271,11 @@ def test_keys_that_are_no_integers_are_no_order(mapper: Any, scored: bytes):
     ],
     ids=repr,
 )
-def test_what_is_neither_a_set_nor_a_range_is_left_to_the_rest(condition: Predicate):
-    """Such a test asks nothing, and so no way that leaves it is told."""
-    found = few(selected(OF_TEAM, condition))
-    ways = [] if found is None else found.ways
-    assert found is None or [] in found.tests
-    assert TEAM not in [key for *_, source in ways for key in source]
+def test_a_way_that_leaves_neither_a_set_nor_a_range_is_long(condition: Predicate):
+    """Such a test asks nothing of entries."""
+    found = told(selected(OF_TEAM, condition))
+    assert [] in found.tests
+    assert ["set", 1, b"0", [TEAM]] not in paths(found)
 
 
 @pytest.mark.parametrize(
@@ -349,32 +292,48 @@ def test_what_is_neither_a_set_nor_a_range_is_left_to_the_rest(condition: Predic
     ],
     ids=repr,
 )
-def test_several_sources_owners_and_keys_are_no_such_ways(condition: Predicate):
-    """Alone they are told nothing."""
-    assert few(selected(condition)) is None
+def test_ways_to_several_sources_owners_and_keys_are_long(condition: Predicate):
+    """Even if they leave nothing."""
+    assert [] == [way for way in told(selected(condition)).short if way.covers]
 
 
-@pytest.mark.parametrize(
-    "options",
-    [{"without": frozenset((b"1",))}, {"after": Position((), b"1"), "limit": 3}],
-    ids=["pending", "a page"],
-)
-def test_what_leaves_rows_out_is_left_to_the_rest(options: Any):
-    """The same without it is told."""
-    assert few(selected(OF_TEAM, OF_AGES, **options)) is None
-    assert few(selected(OF_TEAM, OF_AGES)) is not None
+def test_a_list_of_words_is_told_by_its_place():
+    """However long it is: of owners, of keys."""
+    found = told(selected(Users.email.in_(["e", "f"])))
+    assert ["owners", 1, b"{s}:User/by_email", b"e\0\1", b"f\0\1"] == found.ways[0].path
+    found = told(selected(Users.id.in_([5, 6, 7])))
+    assert ["keys", 1, b"5", b"6", b"7"] == found.ways[0].path
 
 
-def test_what_is_judged_here_is_left_to_the_rest():
+def test_sides_that_say_the_same_are_told_apart():
+    """Their words stand twice, each list in its own place."""
+    two, one = Users.email.in_(["e", "f"]), Users.email.in_(["f"])
+    (way,) = told(selected(two | one)).ways
+    word, (first, second) = way.path
+    assert ("any", [b"e\0\1", b"f\0\1"], [b"f\0\1"]) == (word, first[3:], second[3:])
+
+
+def test_no_way_is_short_where_keys_are_left_out():
+    """A unit's own changes come in their place."""
+    found = told(selected(OF_TEAM, OF_AGES, without=frozenset((b"1", b"2"))))
+    assert ([], 2) == (found.short, found.left_out)
+
+
+def test_behind_a_row_only_walks_are_short():
+    """They begin there; all else would have to be put in order with it."""
+    asked = selected(OF_TEAM, terms=(Users.age.asc(),), limit=3)
+    found = told(attrs.evolve(asked, after=Position((b"7",), b"1")))
+    assert [["scored", 2, BY_AGE, b">7 \x811", b"+", 0, 0, [0]]] == paths(found)
+
+
+def test_no_way_is_short_where_python_judges():
     """Whole records are wanted then."""
-    late = Users.note.like("?" * 51)
-    assert few(selected(OF_TEAM, late)) is None
+    assert [] == told(selected(OF_TEAM, Users.note.like("?" * 51))).short
 
 
 def test_whole_records():
     """Have no names."""
-    found = few(selected(OF_TEAM), "rows")
-    assert found is not None
+    found = told(selected(OF_TEAM), "rows")
     assert ([], []) == (found.names, found.long)
 
 
@@ -382,8 +341,7 @@ def test_names_that_an_order_has_as_well():
     """Those of the fields wanted are meant, which stand behind those that tests and orders read."""
     mapped = REGISTRY.mapped(Word)
     asked = selected(Words.n == "a", mapped=mapped, fields=(b"rank", b"n"), limit=3)
-    found = few(attrs.evolve(asked, terms=(Words.rank.asc(),)))
-    assert found is not None
+    found = told(attrs.evolve(asked, terms=(Words.rank.asc(),)))
     assert [b"rank", b"n"] == found.names
 
 
@@ -406,11 +364,11 @@ def test_queries_of_one_shape_are_told_the_same_word(
     literals: Any, order: Any, limit: int | None, wanted: str
 ):
     """It resolves to what each is told anew."""
-    shapes, told = Shapes(), set()
+    shapes, said_once = Shapes(), set()
     for team, age, size in literals:
         where = Users.team == team, Users.age >= age, Users.size < size
         asked = selected(*where, terms=order, limit=limit, fields=(b"@", b"name"))
         query = said(asked, wanted, shapes)
-        told.add(query.words[1])
-        assert few(asked, wanted) == resolved(query)
-    assert (1, 1) == (len(told), len(shapes))
+        said_once.add(query.words[1])
+        assert told(asked, wanted) == resolved(query)
+    assert (1, 1) == (len(said_once), len(shapes))
