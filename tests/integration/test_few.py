@@ -16,10 +16,12 @@ import pytest
 
 from accounts import Shop, shop_on
 from redmapper import AsyncStore, Field, Key, Lookup, Mapper, MapperRegistry, Ordered, Store
-from redmapper.strategies.lua.few import MOST, MOST_OF_A_LIMITED
 from redmapper.strategies.lua.find import Search
 from redmapper.wire import Flow, Reply
 from servers import Server
+
+MOST = 1_000
+"""Candidates of a query that is answered so."""
 
 
 @attrs.define
@@ -349,9 +351,10 @@ def test_what_is_not_plain_is_left_to_the_rest(both: Both, odd: int | None, *, f
     order = Numbers.size, Numbers.id
     assert [few] == both.same(lambda door: door.query(Numbered).where(*query).all())
     for down in (Numbers.rank.asc(), Numbers.rank.desc()):
+        # So many of them that to walk all in order would cost more than to put these in order.
         assert [few] == both.same(
             lambda door, down=down: (
-                door.query(Numbered).where(query[0]).order_by(down).limit(3).all()
+                door.query(Numbered).where(query[0]).order_by(down).limit(10).all()
             )
         )
     assert [True] == both.same(
@@ -385,8 +388,12 @@ def test_a_record_that_something_else_has_deleted(
 @pytest.mark.parametrize("key", [10**15, -(10**14), 10**40, -(10**40), 2**53 + 1])
 @pytest.mark.parametrize("down", [False, True], ids=["up", "down"])
 def test_keys_of_many_digits(both: Both, key: int, *, down: bool):
-    """No double tells them apart: in an order by key they are left to the rest."""
-    things = things_of(Numbers, 12, rank=lambda at: at % 3)
+    """No double tells them apart: where they are put in order by key, they are left to the rest.
+
+    There are others, so many that to walk all keys in order would cost more.
+    """
+    things = things_of(Numbers, 200, rank=lambda _: 9, kind=lambda _: "z")
+    things += [Numbered(id=10**5 + at, rank=at % 3) for at in range(12)]
     things += [Numbered(id=key, rank=1), Numbered(id=key - 1, rank=1), Numbered(id=-3 * 10**9)]
     both.add(things)
     by_key = Numbers.id.desc() if down else Numbers.id.asc()
@@ -404,14 +411,11 @@ def test_keys_of_many_digits(both: Both, key: int, *, down: bool):
         )
 
 
-@pytest.mark.parametrize(
-    ("most", "limit"), [(MOST_OF_A_LIMITED, 7), (MOST, None)], ids=["limited", "all"]
-)
 @pytest.mark.parametrize("verb", ["all", "keys", "values", "count"])
-def test_just_few_enough(both: Both, most: int, limit: int | None, verb: str):
+def test_just_few_enough(both: Both, verb: str):
     """One more is too many."""
     ask = verbs_of(Numbers)[verb]
-    both.add(things_of(Numbers, most, rank=lambda at: at % 7, size=lambda at: float(at % 3)))
+    both.add(things_of(Numbers, MOST, rank=lambda at: at % 7, size=lambda at: float(at % 3)))
 
     def found() -> list[bool]:
         query = Numbers.kind == "a", Numbers.size > 0.5
@@ -420,12 +424,9 @@ def test_just_few_enough(both: Both, most: int, limit: int | None, verb: str):
                 door.query(Numbered)
                 .where(*query, Numbers.tags.has("x"))
                 .order_by(Numbers.rank.desc())
-                .limit(limit)
             )
         ) + both.same(
-            lambda door: ask(
-                door.query(Numbered).where(query[0]).order_by(Numbers.rank.desc()).limit(limit)
-            )
+            lambda door: ask(door.query(Numbered).where(query[0]).order_by(Numbers.rank.desc()))
         )
 
     exactly = found()
@@ -434,6 +435,21 @@ def test_just_few_enough(both: Both, most: int, limit: int | None, verb: str):
     if verb != "count":
         assert [True, True] == exactly
         assert [True, False] == found()[:2]
+
+
+@pytest.mark.parametrize(("first", "few"), [(50, True), (1_100, False)], ids=["soon", "late"])
+def test_a_walk_that_has_enough_soon(both: Both, first: int, *, few: bool):
+    """However long it might be; one that has seen many without is left to the rest."""
+    both.add(
+        things_of(
+            Numbers, 1_200, rank=lambda at: at, kind=lambda at: "ab"[not 0 <= at - first < 100]
+        )
+    )
+    assert [few] == both.same(
+        lambda door: (
+            door.query(Numbered).where(Numbers.kind == "a").order_by(Numbers.rank).limit(7).all()
+        )
+    )[:1]
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -492,3 +508,16 @@ def test_the_way_that_is_explained_is_taken(both: Both, mapper: Any, odd: int):
         fews.add(kind == b"few")
         assert way == taken, (where, order, limit, explained)
     assert {True, False} == fews or odd == 5
+
+
+@mappers
+def test_far_fewer_entries_that_must_be_read_are_taken(both: Both, mapper: Any):
+    """Rather than many that need not be."""
+    both.add(things_of(mapper, 150, tags=lambda at: ["rare"] if at == 5 else ["x"]))
+    for tag, few in (("rare", False), ("x", True)):
+        where = mapper.tags.has(tag), mapper.text >= ""
+        query = both.store.query(DOMAINS[mapper]).where(*where)
+        explained: Any = query.explain()
+        assert few == ("by_tag" not in str(explained.use))
+        found = both.same(lambda door, where=where: door.query(DOMAINS[mapper]).where(*where).all())
+        assert [few] == found

@@ -118,7 +118,8 @@ local function passing(of, tails, count)
   return count
 end
 
--- Entries from the beginning of a walk until enough pass: these, how many, and how many were seen.
+-- Entries from the beginning of a walk until enough pass: these, how many, how many were seen, and what
+-- tells that there are more.
 local function few_walked(of, enough)
   local kept, count, seen, batch = {}, 0, 0, enough
   if #of.left > 0 then batch = math.max(2 * enough, 16) end
@@ -130,7 +131,7 @@ local function few_walked(of, enough)
       kept[count + i] = tails[i]
     end
     count, seen = count + passes, seen + #tails
-    if not more or count - enough >= 0 then return kept, count, seen end
+    if not more or count - enough >= 0 then return kept, count, seen, more end
     if seen - SLICE >= 0 then return nil end
     batch = batch_after(batch, enough - count, seen, count)
   end
@@ -151,8 +152,8 @@ local function answer_of_few(of)
   if counts and #of.left == 0 and not (source.sets and source.sets[2]) then
     return { 'few', of.number, of.size, of.size }
   end
-  local tails, count, seen
-  if stops then tails, count, seen = few_walked(of, limit) else tails, count, seen = few_gathered(of) end
+  local tails, count, seen, more
+  if stops then tails, count, seen, more = few_walked(of, limit) else tails, count, seen = few_gathered(of) end
   if not tails then return nil end
   if counts then return { 'few', of.number, seen, count } end
 
@@ -165,8 +166,8 @@ local function answer_of_few(of)
     found[i] = key_in(tails[rows and rows[i] or i])
   end
   local records, cut = records_of(found, { unpack(ARGV, from, to) }, long)
-  for i = 1, cuts and #records or 0 do
-    -- Another row would come in place of one that is not there any more.
+  for i = 1, (more or count - last > 0) and #records or 0 do
+    -- Another row would come in place of one that has gone.
     if not records[i] or #records[i] == 0 then return nil end
   end
   return { 'few', of.number, seen, found, records, cut }
