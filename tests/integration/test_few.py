@@ -437,12 +437,12 @@ def test_just_few_enough(both: Both, verb: str):
         assert [True, False] == found()[:2]
 
 
-@pytest.mark.parametrize(("first", "few"), [(50, True), (1_100, False)], ids=["soon", "late"])
+@pytest.mark.parametrize(("first", "few"), [(50, True), (2_000, False)], ids=["soon", "late"])
 def test_a_walk_that_has_enough_soon(both: Both, first: int, *, few: bool):
     """However long it might be; one that has seen many without is left to the rest."""
     both.add(
         things_of(
-            Numbers, 1_200, rank=lambda at: at, kind=lambda at: "ab"[not 0 <= at - first < 100]
+            Numbers, 2_400, rank=lambda at: at, kind=lambda at: "ab"[not 0 <= at - first < 100]
         )
     )
     assert [few] == both.same(
