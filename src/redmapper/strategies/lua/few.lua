@@ -153,7 +153,11 @@ local function answer_of_few(of)
     return { 'few', of.number, of.size, of.size }
   end
   local tails, count, seen, more
-  if stops then tails, count, seen, more = few_walked(of, limit) else tails, count, seen = few_gathered(of) end
+  if stops then
+    tails, count, seen, more = few_walked(of, limit)
+  else
+    tails, count, seen = few_gathered(of)
+  end
   if not tails then return nil end
   if counts then return { 'few', of.number, seen, count } end
 

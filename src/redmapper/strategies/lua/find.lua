@@ -87,6 +87,7 @@ end
 
 local wish, limit, page, most, budget =
   ARGV[6] + 0, ARGV[7] + 0, ARGV[8] + 0, ARGV[9] + 0, ARGV[10] + 0
+
 -- A function of its own, as functions are made dozens of times below: for each variable that one
 -- takes from the function around it Lua goes through all that were taken so before; what that one has
 -- itself taken, as all that stands above, is handed on at once.
@@ -98,7 +99,8 @@ return (function()
 
 -- include ways.lua
 
-local told_ways, asked, short_order, by_key_alone, from, to, long, without = unpack(cmsgpack.unpack(ARGV[12]))
+local told_ways, asked, short_order, by_key_alone, from, to, long, without =
+  unpack(cmsgpack.unpack(ARGV[12]))
 local ways = {}
 for i = 1, #told_ways do
   ways[i] = way_of(told_ways[i], i)
