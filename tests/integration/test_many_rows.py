@@ -190,3 +190,17 @@ def test_memory_and_lua_answer_alike(doors: Doors, query: Asked, *, pending: boo
     """Any query over thousands of rows, with and without pending changes, gives the same rows."""
     in_memory, on_server = doors.units if pending else doors.stores
     assert query.of(in_memory) == query.of(on_server)
+
+
+@pytest.mark.parametrize(
+    ("first", "count", "pending"), [(1_500, 8_500, False), (10**9, 2_500, True)]
+)
+def test_very_many_given_keys(doors: Doors, first: int, count: int, *, pending: bool):
+    """More than a step judges or Lua unpacks; those that nobody has count for nothing."""
+
+    def answers(door: Any) -> list[Any]:
+        query = door.query(Account).where(Accounts.id.in_(range(first, first + count)))
+        return [query.count(), query.exists(), query.limit(7).all()]
+
+    in_memory, on_server = doors.units if pending else doors.stores
+    assert answers(in_memory) == answers(on_server)

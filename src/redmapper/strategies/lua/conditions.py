@@ -80,9 +80,9 @@ FREE, SCORED, READ = 0, 2, 3
 class Test:
     """A condition in the words of the script, and its price.
 
-    It is free to ask for many candidates at once whether a set has their keys, cheap to ask for
-    their scores (records are read of those alone that have none), and dear to read all records.
-    `sets`: its keys are the members of this one set. `asks`: what `few.lua` is told of it, which is
+    It is free to ask for many candidates at once whether a set has them, cheap to ask for their
+    scores (records are read of those alone that have none), and dear to read all records.
+    `sets`: what passes is what this one set has. `asks`: what `few.lua` is told of it, which is
     a set, or a set by score and two cuts; nothing of other tests.
     """
 

@@ -2,8 +2,8 @@
 -- are answered here, as all that stands below costs more before it begins than the whole of this. Where
 -- a record must be read after all, or there are many candidates, nothing is answered.
 
--- Whether a set by score has None for these tails: of those that it does not have as numbers either, it
--- tells nothing.
+-- Whether a set by score has None for all of these. Of one without an entry, or whose number is not plain,
+-- that is not known.
 local function are_none(set, tails)
   for i = 1, #tails do
     tails[i] = '\253' .. tails[i]
@@ -18,7 +18,7 @@ end
 -- Those that pass a test are moved to the front: how many; nothing where it can not be told.
 local function passed(test, tails, count)
   local set, low, high, kept, nones = KEYS[test[1]], ARGV[test[2]], ARGV[test[3]], 0, {}
-  if not low then
+  if not test[2] then
     local found = call('SMISMEMBER', set, unpack(tails, 1, count))
     for i = 1, count do
       if found[i] == 1 then
@@ -147,10 +147,14 @@ end
 local function answer_of_few(of)
   local counts, source = wanted == 'count', of.path
   local cuts = limit >= 0 and not counts
-  local stops = cuts and of.walks
+  local stops = cuts and of.walks and SLICE - limit >= 0
   of.size = of.size or (not stops and size_of(source))
-  if counts and #of.left == 0 and not (source.sets and source.sets[2]) then
-    return { 'few', of.number, of.size, of.size }
+  if counts and #of.left == 0 then
+    local sets, size = source.sets, of.size
+    if not (sets and sets[2]) then return { 'few', of.number, size, size } end
+    if SLICE - size >= 0 then
+      return { 'few', of.number, size, call('SINTERCARD', #sets, unpack(sets)) }
+    end
   end
   local tails, count, seen, more
   if stops then
@@ -170,9 +174,7 @@ local function answer_of_few(of)
     found[i] = key_in(tails[rows and rows[i] or i])
   end
   local records, cut = records_of(found, { unpack(ARGV, from, to) }, long)
-  for i = 1, (more or count - last > 0) and #records or 0 do
-    -- Another row would come in place of one that has gone.
-    if not records[i] or #records[i] == 0 then return nil end
-  end
+  -- Another row would come in place of one that is no more.
+  if (more or count - last > 0) and any_gone(records) then return nil end
   return { 'few', of.number, seen, found, records, cut }
 end

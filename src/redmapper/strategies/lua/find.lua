@@ -19,7 +19,7 @@
 --       order: column, 1 if descending; 1 if the key descends; 0, or 1 and the key of the row to begin
 --         behind, and its values by the order, each 0 or 1 and the value;
 --       keys to leave out.
---       tests: "and", "or" of tests; "not" of one; "probe" of sets, any of which has the key;
+--       tests: "and", "or" of tests; "not" of one; "probe" of sets, any of which has it;
 --         "none", column; "one", column, values; "span", column, bounds: low, high as in ZRANGE
 --         BYLEX; "scored", column, two cuts, and such bounds for what has no score; "like", column,
 --         Lua patterns that are found one behind the other
@@ -101,13 +101,14 @@ return (function()
 
 local told_ways, asked, short_order, by_key_alone, from, to, long, without =
   unpack(cmsgpack.unpack(ARGV[12]))
+by_key_alone = by_key_alone == 1
 local ways = {}
 for i = 1, #told_ways do
   ways[i] = way_of(told_ways[i], i)
 end
 local chosen = ways[1]
 if #ways > 1 or wanted == 'plan' then
-  local sizes = cheapest(ways, by_key_alone == 1, without)
+  local sizes = cheapest(ways, by_key_alone, without)
   if wanted == 'plan' then return sizes end
   chosen = ways[sizes[2]]
 end
@@ -180,7 +181,7 @@ end
 
 -- What becomes of candidates.
 
-local kept, total, known, several = {}, 0, {}, not chosen.distinct
+local kept, candidates, total, known, several = {}, {}, 0, {}, not chosen.distinct
 local passes_over = several or #leave_out > 0
 local row_cost = wanted == 'rows' and 10 or 3 * #fields
 local cuts = limit >= 0 and not chosen.walks and wanted ~= 'count'
@@ -325,17 +326,27 @@ else
     values_of(order[1].of, kept)
     kept = present(kept)
   end
+  candidates = kept
   if cuts or start then kept = in_order(kept, cuts and limit) end
   total = #kept
 end
 
 -- The answer.
 
-local found = {}
-for i = 1, cuts and math.min(limit, #kept) or #kept do
-  found[i] = keys[kept[i]]
+local function answer()
+  local found = {}
+  for i = 1, cuts and math.min(limit, #kept) or #kept do
+    found[i] = keys[kept[i]]
+  end
+  return found, records_of(found, fields, long)
 end
-local records, cut = records_of(found, fields, long)
+
+local found, records, cut = answer()
+if cuts and by_key_alone and #candidates - #found > 0 and any_gone(records) then
+  -- An order by key reads no record; another row comes in place of one that is no more.
+  kept = in_order(present(candidates, true), limit)
+  found, records, cut = answer()
+end
 if wanted == 'count' then found = total end
 return { wanted, chosen.number, seen, read, source, cursor, ids, found, records, cut }
 

@@ -281,9 +281,19 @@ class Search:
 
     def judged_by_entries(self, step: Step) -> bool:
         """Whether keys that a step has gathered need no look at their records."""
-        by = self.planned.accesses[step.way - 1].by
+        access = self.planned.accesses[step.way - 1]
+        if _has_given_keys(access.source):
+            return False
+        by = access.by
         left = (test for each, test in self.planned.wording.tests if each not in by)
         return self.judge is None and not any(test.must_read for test in left)
+
+
+def _has_given_keys(source: Source) -> bool:
+    """Whether it has keys of which nobody knows whether they are stored."""
+    if isinstance(source, Either):
+        return any(_has_given_keys(access.source) for side in source.sides for access in side)
+    return isinstance(source, ByKeys)
 
 
 @lru_cache(maxsize=1024)

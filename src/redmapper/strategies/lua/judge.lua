@@ -163,7 +163,7 @@ local function marking(word)
     end
   end
 
-  -- Of the keys, those that a set has.
+  -- Of candidates, those that a set has.
   local function mark_members(set, rows, marks)
     spent = spent + #rows
     for from = 1, #rows, SLICE do

@@ -71,7 +71,7 @@ class Keyspace:
         return b"%b:%b/%b" % (self.tag, mapped.name.encode(), index.name.encode())
 
     def lookup(self, mapped: MappedClass, index: MappedIndex, value: bytes) -> bytes:
-        """Where the keys stand that have a value in a `Lookup`."""
+        """The set of those that have a value in a `Lookup`."""
         return b"%b/%b" % (self.index(mapped, index), value)
 
     def sequence(self, mapped: MappedClass) -> bytes:

@@ -4,7 +4,6 @@
 local function ordering() return { of = tested(), sign = flag() and -1 or 1 } end
 
 local order = each(ordering)
-local by_key_alone = #order == 0
 local key_kind = kind_of(form == 'int' and 'int' or 'bytes')
 order[#order + 1] = { of = { kind = key_kind, place = 0 }, sign = flag() and -1 or 1 }
 

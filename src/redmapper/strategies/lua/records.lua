@@ -39,6 +39,14 @@ local function some_fields(ids, fields, long)
   return records, cut
 end
 
+-- Whether one of these is no more.
+local function any_gone(records)
+  for i = 1, #records do
+    if not records[i] or #records[i] == 0 then return true end
+  end
+  return false
+end
+
 -- What is wanted of these records.
 local function records_of(ids, fields, long)
   local records = {}

@@ -82,8 +82,14 @@ local function members_of(set, some)
   return kept
 end
 
--- Words from one place on, so many.
-local function words_at(told) return { unpack(ARGV, told[1] or 1, (told[1] or 1) + (told[2] or 0) - 1) } end
+-- Words from one place on, so many; there may be more than `unpack` takes.
+local function words_at(told)
+  local words = {}
+  for i = 1, told[2] or 0 do
+    words[i] = ARGV[told[1] + i - 1]
+  end
+  return words
+end
 
 local function source_of(told)
   local kind, id, a, b, c, reverse, descends, widths = unpack(told)

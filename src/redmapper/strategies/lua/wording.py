@@ -199,7 +199,7 @@ class Wording:
         return Spelled.by(word, partial(make, position))
 
     def lookup(self, index: MappedIndex, value: bytes, by: Sequence[Predicate]) -> bytes:
-        """Where the keys stand that have a value, which these conditions name."""
+        """The set of those that have a value, which these conditions name."""
         key = self.keyspace.lookup(self.mapped, index, value)
         head = key.removesuffix(value)
         return Spelled.by(key, self._joined(head, by))
