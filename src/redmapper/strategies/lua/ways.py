@@ -104,12 +104,7 @@ def _path(wording: Wording, access: Access, others: Sequence[int] = ()) -> Neste
             _together("least", [_path(wording, each) for each in side]) for side in source.sides
         ]
         return _together("any", sides)
-    return together(list(_SOURCES[type(source)](wording, source, access.by, others)))
-
-
-def together(paths: list[Nested]) -> Nested:
-    """The entries of all of them."""
-    return _together("any", paths)
+    return _together("any", list(_SOURCES[type(source)](wording, source, access.by, others)))
 
 
 def _together(word: str, paths: list[Nested]) -> Nested:

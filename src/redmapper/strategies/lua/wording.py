@@ -23,11 +23,7 @@ from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.layout import cuttable
 from redmapper.strategies.lua.packing import Nested, packed_terms
 from redmapper.strategies.lua.ranges import NOWHERE, Ends, cuts_between
-from redmapper.strategies.lua.scores import (
-    between_members,
-    scored_by,
-    scores_of,
-)
+from redmapper.strategies.lua.scores import Scores, between_members, scored_by, scores_of
 from redmapper.strategies.lua.shapes import Literal, Make, Said, Spelled
 from redmapper.strategies.lua.ways import Way, sorts_of, sources_of, told_of, way_of
 
@@ -120,8 +116,7 @@ class Wording:
         Where its values are scores of a sorted set, the column is told by which; unless the test is
         not said by cuts, and needs the values as records spell them.
         """
-        number, index = self.column(column), scored_by(column, self.mapped)
-        scores = scores_of(index, self.mapped.key.scalar) if index is not None else None
+        number, scores = self.column(column), self._scores(column)
         if scores is None or not (by_cuts or scores.as_stored):
             return number, READ
         self._columns[column.name][1][_SCORES] = self.scores_of(column)
@@ -131,6 +126,11 @@ class Wording:
         """Whether the values of a column are scores of a sorted set."""
         return scored_by(column, self.mapped) is not None
 
+    def _scores(self, column: Column) -> Scores | None:
+        """How they are."""
+        index = scored_by(column, self.mapped)
+        return None if index is None else scores_of(index, self.mapped.key.scalar)
+
     def cuts(self, predicate: Predicate, column: Column) -> Ends | None:
         """The cuts between which a condition has the scores of a column; None if it has no such.
 
@@ -138,8 +138,7 @@ class Wording:
         """
         known = self._cuts.get(id(predicate))
         if known is None:
-            index, spans = scored_by(column, self.mapped), self.selection.spans(predicate, column)
-            scores = scores_of(index, self.mapped.key.scalar) if index is not None else None
+            scores, spans = self._scores(column), self.selection.spans(predicate, column)
             if scores is None or spans is None or len(spans) != 1:
                 return None
             (known,) = cuts_between(spans, scores, self.positions_of([predicate]))
