@@ -225,7 +225,8 @@ _DAY = 86_400 * _SECOND
 _FIRST = datetime.min  # noqa: DTZ901 - naive, like the clocks it is taken from
 
 
-def _microseconds(value: timedelta) -> int:
+def microseconds(value: timedelta) -> int:
+    """How many a duration has."""
     return value.days * _DAY + value.seconds * _SECOND + value.microseconds
 
 
@@ -234,12 +235,12 @@ def _moment(reading: int, offset: timedelta | None, size: int) -> bytes:
     if offset is None:
         return _NAIVE + reading.to_bytes(size, "big")
     # An offset is less than a day, so with a day more not even the first moment is negative.
-    return _AWARE + (reading - _microseconds(offset) + _DAY).to_bytes(size, "big")
+    return _AWARE + (reading - microseconds(offset) + _DAY).to_bytes(size, "big")
 
 
 def order_timedelta(value: timedelta) -> bytes:
     """Durations, to the microsecond."""
-    return order_int(_microseconds(value))
+    return order_int(microseconds(value))
 
 
 def order_date(value: date) -> bytes:
@@ -264,11 +265,11 @@ def order_datetime(value: datetime) -> bytes:
     there it compares clocks, and takes the two 02:30 of a night that has them for equal.
     """
     if value.tzinfo is None:
-        passed = value - _FIRST  # most are such, and a call of `_microseconds` costs as much again
+        passed = value - _FIRST  # most are such, and a call of `microseconds` costs as much again
         seconds = passed.days * 86_400 + passed.seconds
         return _NAIVE + (seconds * _SECOND + passed.microseconds).to_bytes(8, "big")
     clock = value.replace(tzinfo=None) - _FIRST
-    return _moment(_microseconds(clock), value.utcoffset(), 8)
+    return _moment(microseconds(clock), value.utcoffset(), 8)
 
 
 # --- ranges ----------------------------------------------------------------------------------

@@ -211,9 +211,9 @@ class Search:
     def _few(self, way: int, seen: int, found: Reply, *rows: Reply) -> Step:
         """The only step of a query of few candidates."""
         self.seen += seen
-        if not rows:
-            return Step(False, way, seen, 0, 0, b"", [], [], found, [])  # noqa: FBT003 - a value
-        return Step(False, way, seen, 0, 0, b"", [], found, 0, self._rows(found, *rows))  # noqa: FBT003
+        keys, total = (found, 0) if rows else ([], found)
+        made = self._rows(found, *rows) if rows else []
+        return Step(False, way, seen, 0, 0, b"", [], keys, total, made)  # noqa: FBT003 - a value
 
     def ask(self, said: Said, missing: int, wanted: str) -> Flow[Reply]:
         """The script's reply."""

@@ -54,6 +54,7 @@ from redmapper.mapping.ordering import (
     AFTER,
     END,
     SMALL,
+    microseconds,
     order_datetime,
     read_order_float,
     read_order_int,
@@ -221,8 +222,6 @@ FIRST_PLAIN = datetime(1900, 1, 1)  # noqa: DTZ001 - naive, and the clock of UTC
 PLAIN_MICROSECONDS = 9 * 10**15
 """How far from the first on datetimes are plain: of both clocks they are below 2^53."""
 
-_SECOND = 1_000_000
-_DAY = 86_400 * _SECOND
 _FIRST_NAIVE, _FIRST_AWARE, _PAST_ALL = b"\1", b"\2", b"\3"
 """What the encodings of both begin with, and what comes behind."""
 
@@ -275,16 +274,13 @@ def _datetime_scores(raws: Sequence[bytes]) -> Sequence[bytes] | None:
         passed = [moment - clock.zero for moment in moments]
     except TypeError:  # some are by the other clock
         return None
-    return clock.spelled(
-        [each.days * _DAY + each.seconds * _SECOND + each.microseconds for each in passed]
-    )
+    return clock.spelled(list(map(microseconds, passed)))
 
 
 def _datetime_score(raw: bytes) -> bytes | None:
     moment = datetime.fromisoformat(raw.decode())
     clock = _NAIVE if moment.tzinfo is None else _AWARE
-    passed = moment - clock.zero
-    score = passed.days * _DAY + passed.seconds * _SECOND + passed.microseconds
+    score = microseconds(moment - clock.zero)
     return b"%d" % score if 0 <= score - clock.least < PLAIN_MICROSECONDS else None
 
 
