@@ -214,16 +214,18 @@ def sorts_of(wording: Wording, *, counts: bool) -> bool:
 
 
 def _order(wording: Wording) -> list[int] | None:
-    """The order by integer keys, or by scores; None if it is another.
+    """The order by integer keys, or, of some rows, by scores; None if it is another.
 
     1 if the key descends; where it is not by key alone, the place of a set, and 1 if it descends.
+    The script puts rows in order only to cut them, and is not to name a set for nothing.
     """
     order, mapped = wording.selection.order, wording.mapped
     descends = int(order.key_descending)
     if order.by_key_alone:
         return [descends] if mapped.key.scalar.tail == "int" else None
     (column, down), *more = order.terms
-    scores = 0 if more else wording.scores_of(column)
+    whole = wording.selection.limit is None
+    scores = 0 if more or whole else wording.scores_of(column)
     return [descends, scores, int(down)] if scores else None
 
 

@@ -178,6 +178,13 @@ def test_an_order_by_scores():
     assert ["set", 1, b"0", [TEAM]] in paths(found)
 
 
+def test_an_order_of_all_names_no_set():
+    """The client puts all rows in order, so the script needs no key for it."""
+    terms = (Users.size.desc(),)
+    assert BY_SIZE in said(selected(OF_TEAM, terms=terms, limit=3)).keys
+    assert BY_SIZE not in said(selected(OF_TEAM, terms=terms)).keys
+
+
 def test_a_walk_backward_by_scores():
     """An index that was declared to descend has its scores ascending all the same."""
     found = told(selected(terms=(Users.size.desc(),), limit=3))
