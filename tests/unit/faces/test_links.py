@@ -4,7 +4,9 @@ Those that an async store has for itself are shared by its tasks: see test_multi
 """
 
 import asyncio
+import itertools
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import attrs
@@ -13,7 +15,7 @@ from redis import exceptions as theirs
 
 from redmapper import AsyncStore, ConnectionLost, MapperRegistry, Store
 from redmapper.faces.aio.links import AsyncOwnLinks, AsyncSharedLinks
-from redmapper.faces.sync.links import OwnLinks, SharedLinks
+from redmapper.faces.sync.links import QUIET, OwnLinks, SharedLinks
 
 
 @attrs.define(eq=False)
@@ -133,8 +135,9 @@ def played(sync: Any, aio: Any, face: str) -> Iterator[Played]:
 
 @pytest.fixture
 def own() -> Iterator[Played]:
-    """Links that a store has for itself."""
-    yield from played(OwnLinks, None, "sync")
+    """Links that a store has for itself; so much time passes between two looks at the clock."""
+    seconds = itertools.count(step=QUIET)
+    yield from played(partial(OwnLinks, clock=lambda: next(seconds)), None, "sync")
 
 
 @pytest.fixture(params=["sync", "async"])
@@ -229,6 +232,22 @@ def test_a_link_that_is_not_quiet_goes_back_to_the_pool(own: Played, come: Any):
     assert link is own.links.take()
     assert not link.connected
     assert [link] == own.pool.made
+
+
+def test_a_link_that_was_just_used_is_not_looked_at():
+    """To look is a system call; what is lost so soon is sent again."""
+    now = [0.0]
+    links = OwnLinks(Client(Pool()), clock=lambda: now[0])
+    link = links.take()
+    link.come = b"the end"
+    links.give_back(link)
+    now[0] += QUIET * 0.99
+    assert link is links.take()
+    assert link.connected
+    links.give_back(link)
+    now[0] += QUIET
+    links.take()
+    assert not link.connected
 
 
 def test_other_links_of_ones_own_survive_a_failure(own: Played):
