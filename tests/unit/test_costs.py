@@ -66,14 +66,15 @@ def stored(number: int) -> list[bytes]:
 
 def found(words: tuple[Any, ...]) -> list[Any]:
     """What the script answers: as many rows as are wanted."""
-    at = 3 + words[2]
-    wanted, rows = words[at + 4], max(words[at + 5], 0)
-    if wanted == "count":
+    said = [word if isinstance(word, bytes) else str(word).encode() for word in words]
+    at = 3 + int(said[2])
+    wanted, rows = said[at + 4], max(int(said[at + 5]), 0)
+    if wanted == b"count":
         return [b"count", 1, rows, 0, 0, b"", [1], rows, []]
     keys = [b"%d" % number for number in range(rows)]
     whole = [MAPPED.encode_fields(user(number), None) for number in range(rows)]
     records = [[each.get(name) for name in MAPPED.loaded] for each in whole]
-    return [wanted.encode(), 1, rows, 0, 0, b"", [1], keys, records]
+    return [wanted, 1, rows, 0, 0, b"", [1], keys, records]
 
 
 class Answering:
@@ -224,8 +225,9 @@ def test_a_query_of_a_known_shape(store: Store):
     def newest() -> None:
         two_conditions(store, 2).order_by(Users.created.desc()).limit(1).all()
 
-    newest()
-    two_conditions(store, 1).count()
+    for low in range(2):  # from the second on it is said by a function, which is generated then
+        newest()
+        two_conditions(store, low).count()
     assert 89 >= calls(newest)
     assert 66 >= calls(lambda: two_conditions(store, 2).count())
 
@@ -236,5 +238,6 @@ def test_a_row_of_a_query(store: Store):
     def prepare(count: int) -> Callable[[], object]:
         return two_conditions(store, 1).order_by(Users.created.desc()).limit(count).all
 
-    prepare(1)()
+    for _ in range(2):  # as above
+        prepare(1)()
     assert 3.1 >= each(prepare)

@@ -5,7 +5,17 @@ import hashlib
 import pytest
 
 from redmapper.testing import drive
-from redmapper.wire import Batch, BatchReport, Command, Script, ask, call
+from redmapper.wire import (
+    Batch,
+    BatchReport,
+    Command,
+    Packed,
+    Script,
+    ask,
+    call,
+    keys_of,
+    pack,
+)
 
 SCRIPT = Script("one", "return 1")
 
@@ -38,6 +48,22 @@ def test_another_command_is_in_full_already():
     """It has no script."""
     command = Command(("GET", b"a"))
     assert command is command.in_full()
+
+
+def test_a_packed_call_tells_its_words():
+    """All of them as bytes, whatever is in them."""
+    command = call(SCRIPT, [b"a\r\n$1", b""], [1, "ü", b"\0" * 70_000])
+    packed = Packed(pack(command.words), command.keys, SCRIPT)
+    expected = (b"a\r\n$1", b"", b"1", "ü".encode(), b"\0" * 70_000)
+    assert (b"EVALSHA", SCRIPT.sha.encode(), b"2", *expected) == packed.words
+    assert [b"a\r\n$1", b""] == keys_of(packed) == keys_of(command)
+
+
+def test_a_packed_call_in_full_has_the_text():
+    """In place of the digest, as any other."""
+    command = call(SCRIPT, [b"a"], [b"x"])
+    full = Packed(pack(command.words), 1, SCRIPT).in_full()
+    assert (("EVAL", "return 1", b"1", b"a", b"x"), 1) == (full.words, full.keys)
 
 
 def test_a_batch_counts_its_keys():

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-import hiredis
 from redis import exceptions as theirs
 
 from redmapper.errors import StoreError
 from redmapper.faces.redis_errors import lost, translated
-from redmapper.wire import Argument, Batch, Command, Reply
+from redmapper.wire import LEADS, Batch, Command, Packed, Reply, as_bytes, pack
 
 PAUSES = (0.02, 0.1, 0.3, 1.0)
 """Seconds to wait before each resending over a new link; then it is given up."""
@@ -43,18 +42,21 @@ def packed(batch: Batch, *, in_full: bool) -> Iterable[bytes]:
     commands = tuple([each.in_full() for each in batch.commands]) if in_full else batch.commands
     if len(commands) != 1:
         return _slices(commands)
-    words = commands[0].words
+    (command,) = commands
+    if type(command) is Packed:
+        return (command.packed,)
+    words = command.words
     if len(words) > MANY_WORDS:
         return _parts(words)
     if len(words) > SOME_WORDS and type(words[0]) is bytes:  # so are mostly all of them
         return (b"*%d%b\r\n" % (len(words), _part(words)),)
-    return (hiredis.pack_command(words),)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    return (pack(words),)
 
 
-def _slices(commands: tuple[Command, ...]) -> Iterator[bytes]:
+def _slices(commands: Sequence[Command | Packed]) -> Iterator[bytes]:
     for start in range(0, len(commands), SLICE):
         part = commands[start : start + SLICE]
-        yield b"".join([hiredis.pack_command(command.words) for command in part])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        yield b"".join([pack(command.words) for command in part])
 
 
 SOME_WORDS = 32
@@ -63,10 +65,8 @@ SOME_WORDS = 32
 MANY_WORDS = 2_000
 """Of one command: so many are packed and sent at once, for the same reason."""
 
-_LEADS = tuple([b"\r\n$%d\r\n" % length for length in range(1024)])
 
-
-def _parts(words: tuple[Argument, ...]) -> Iterator[bytes]:
+def _parts(words: tuple[Any, ...]) -> Iterator[bytes]:
     """A command of many words, part by part."""
     head = b"*%d" % len(words)
     for end in range(MANY_WORDS, len(words) + MANY_WORDS, MANY_WORDS):
@@ -76,30 +76,21 @@ def _parts(words: tuple[Argument, ...]) -> Iterator[bytes]:
 
 
 def _part(words: tuple[Any, ...]) -> bytes:
-    """Some words as they stand in a command: end of line, `$`, length, end of line, word.
-
-    One join takes half the time of hiredis, which makes copies; but it takes bytes alone.
-    """
+    """Some words as they stand in a command, each behind its lead."""
     try:
         return _joined(words)
     except TypeError:  # integers and texts are among them, but few
-        return _joined([word if type(word) is bytes else _as_bytes(word) for word in words])
+        return _joined([word if type(word) is bytes else as_bytes(word) for word in words])
 
 
 def _joined(words: Sequence[bytes]) -> bytes:
     lines = [b""] * (2 * len(words))
     try:
-        lines[::2] = [_LEADS[len(word)] for word in words]
+        lines[::2] = [LEADS[len(word)] for word in words]
     except IndexError:  # a long word
         lines[::2] = [b"\r\n$%d\r\n" % len(word) for word in words]
     lines[1::2] = words
     return b"".join(lines)
-
-
-def _as_bytes(word: Argument) -> bytes:
-    if isinstance(word, int):
-        return b"%d" % word
-    return word.encode() if isinstance(word, str) else word
 
 
 def unknown_script(batch: Batch, replies: list[Any]) -> bool:

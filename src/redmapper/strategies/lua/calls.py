@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Protocol, cast
+from typing import Protocol
 
 from redmapper.mapping.columns import Record
 from redmapper.mapping.mapped import MappedClass
 from redmapper.strategies.lua.entries import Places, SetEntries
 from redmapper.strategies.lua.foreign import Types, foreign_types
 from redmapper.strategies.lua.layout import cut, cut_check, joined
-from redmapper.wire import Argument, Command, Reply
+from redmapper.wire import HEAD, Argument, Command, Reply, keys_of
 from redmapper.work.plan import (
     Absent,
     AtFields,
@@ -61,15 +61,14 @@ class CallWords:
     @property
     def keys(self) -> list[bytes]:
         """The keys, that of the lane first."""
-        return cast("list[bytes]", [*self.command.words[_HEAD : _HEAD + self.command.keys]])
+        return keys_of(self.command)
 
     @property
     def arguments(self) -> list[Argument]:
         """All that follows the receipt."""
-        return [*self.command.words[_HEAD + self.command.keys + _RECEIPT :]]
+        return [*self.command.words[HEAD + self.command.keys + _RECEIPT :]]
 
 
-_HEAD = len(("EVALSHA", "sha", "keys"))
 _RECEIPT = len(("number", "unit id"))
 
 

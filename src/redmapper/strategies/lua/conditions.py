@@ -9,7 +9,7 @@ What it can not judge (a collection without a `Lookup` of its own, a pattern of 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
@@ -37,7 +37,7 @@ from redmapper.mapping.scalars import Scalar
 from redmapper.query.evaluate import elements_of
 from redmapper.query.patterns import pattern_of
 from redmapper.query.selection import column_of
-from redmapper.strategies.lua.shapes import Literal, Spelled
+from redmapper.strategies.lua.literals import Expression, Spelled
 from redmapper.wire import Argument
 
 if TYPE_CHECKING:
@@ -145,17 +145,18 @@ def _compare(wording: Wording, predicate: Compare, column: Column) -> Test:
     return _span(wording, predicate, column, bounds[predicate.operator])
 
 
-MakeOne: TypeAlias = Callable[[int, Sequence[Literal]], bytes]
-"""Makes a word of the literals of one condition, by its position."""
+MakeOne: TypeAlias = Callable[[int], Expression]
+"""How a word is made of the literals of one condition, by its position."""
 
 
 def _raw_again(end: int, mark: bytes = b"") -> MakeOne:
-    return lambda at, literals: mark + literals[at].raws[end]
+    return lambda at: Expression(f"{mark!r} + raws_{at}[{end}]" if mark else f"raws_{at}[{end}]")
 
 
 def _limit_again(column: Column, end: int) -> MakeOne:
     name = _scalar(column).name  # its span says it: that of an aware time has none but aware ones
-    return lambda at, literals: _time_limits(name, aware=literals[at].low[:1] == _AWARE)[end]
+    source = f"time_limits({name!r}, aware=low_{{at}}[:1] == {_AWARE!r})[{end}]"
+    return lambda at: Expression(source.format(at=at), {"time_limits": _time_limits})
 
 
 def _limits(column: Column, value: Any) -> tuple[bytes, bytes]:  # noqa: ANN401 - a value
@@ -213,8 +214,7 @@ def _values(wording: Wording, predicate: Predicate, column: Column, raws: list[b
 
 def _closed(raw: bytes) -> bytes:
     """A value as a bound that has it."""
-    make = raw.make if isinstance(raw, Spelled) else None
-    return Spelled.by(b"[" + raw, make and (lambda literals: b"[" + make(literals)))
+    return Spelled.by(b"[" + raw, raw.made.behind(b"[") if isinstance(raw, Spelled) else None)
 
 
 def _span(

@@ -42,13 +42,14 @@ from redmapper.query.selection import Order, Row, Selection, sort_key
 from redmapper.strategies.lua.foreign import carry
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.layout import joined
+from redmapper.strategies.lua.literals import Expression, Spelled
 from redmapper.strategies.lua.objects import BareRow, entities_of_rows, fields_of, record_of
 from redmapper.strategies.lua.packing import Nested
 from redmapper.strategies.lua.scripts import FIND
 from redmapper.strategies.lua.shapes import Said, Shapes
 from redmapper.strategies.lua.ways import covered_by, way_by
 from redmapper.strategies.lua.wording import Wording
-from redmapper.wire import Argument, Batch, Flow, Reply, call
+from redmapper.wire import HEAD, Argument, Batch, Command, Flow, Packed, Reply, call, keys_of
 from redmapper.work.refusals import schema_mismatch
 
 CANDIDATES = 2_000
@@ -122,18 +123,20 @@ class Search:
         self.selection = selection
         self.limit = ALL if selection.limit is None else selection.limit
         self.wanted = wanted
-        said = shapes.fill(selection, wanted)
-        self.said = self._say(shapes) if said is None else said
+        self.said: Said
+        self.command: Command | Packed
+        self.said, self.command = shapes.fill(selection, wanted) or self._say(shapes)
 
-    def _say(self, shapes: Shapes) -> Said:
-        """Say it anew; remembered where all of it is said."""
+    def _say(self, shapes: Shapes) -> tuple[Said, Command]:
+        """Say it anew, with the first call; remembered where all of it is said."""
         self.judge = self.planned.late
         if self.judge is not None:  # judged on whole records, and cut afterwards
             self.wanted = "rows"
         said = self._sized() or self._said_in_full
+        command = self._call(said, self.limit, self.wanted)
         if self.judge is None and self.planned.wording.like_others:
-            shapes.learn(self.selection, self.wanted, said)
-        return said
+            shapes.learn(self.selection, self.wanted, said, command)
+        return said, command
 
     @cached_property
     def planned(self) -> Planned:
@@ -166,7 +169,7 @@ class Search:
 
     def first(self) -> Flow[Step]:
         """The first step, by the way that the script takes."""
-        return self.step(self.said, self.limit)
+        return self._step(self.said, self.command)
 
     def beyond(self, step: Step, missing: int = ALL) -> Flow[Step]:
         """What follows a step: the sources that it had picked, from its cursor on."""
@@ -179,13 +182,14 @@ class Search:
         access = self.planned.accesses[step.way - 1]
         wanted = "keys" if step.keys_only else self.wanted
         said = self._way(access, sources, walks=self._walked(access))
-        found = yield from self.step(said, missing, wanted)
+        found = yield from self._step(said, self._call(said, missing, wanted))
         return found._replace(way=step.way)  # the script was given this one alone, its first
 
     def chunk(self, way: int, keys: list[KeyBytes]) -> Flow[Step]:
         """These keys, judged."""
         access = attrs.evolve(self.planned.accesses[way - 1], distinct=True)
-        return self.step(self._way(access, [["keys", 0, keys]], walks=False), self.limit)
+        said = self._way(access, [["keys", 0, keys]], walks=False)
+        return self._step(said, self._call(said, self.limit, self.wanted))
 
     def _way(self, access: Access, sources: list[Nested], *, walks: bool) -> Said:
         """The way of an access, over other sources."""
@@ -194,9 +198,9 @@ class Search:
         way = way_by(wording, access, covers, ["any", sources], walks=walks)
         return wording.said_by(way)
 
-    def step(self, said: Said, missing: int, wanted: str = "") -> Flow[Step]:
+    def _step(self, said: Said, command: Command | Packed) -> Flow[Step]:
         """One call of the script. Raises SchemaMismatch where the entries are another mapper's."""
-        reply = yield from self.ask(said, missing, wanted or self.wanted)
+        reply = yield from self._ask(said, command)
         if reply[0] == b"few":
             return self._few(*reply[1:])
         kind, way, seen, read, source, cursor, picked, found, records, *cut = reply
@@ -215,43 +219,46 @@ class Search:
         made = self._rows(found, *rows) if rows else []
         return Step(False, way, seen, 0, 0, b"", [], keys, total, made)  # noqa: FBT003 - a value
 
-    def ask(self, said: Said, missing: int, wanted: str) -> Flow[Reply]:
+    def plan(self) -> Flow[Reply]:
+        """The way that the script would take, and the sizes of all."""
+        return self._ask(self.said, self._call(self.said, self.limit, "plan"))
+
+    def _ask(self, said: Said, command: Command | Packed) -> Flow[Reply]:
         """The script's reply."""
-        mapped, keys = self.selection.mapped, said.keys
-        header = self._header(missing, "size" if said.sized else wanted)
-        command = call(FIND, keys, header + said.words)
+
+        def types() -> dict[bytes, str]:
+            return dict(zip(keys_of(command), said.types, strict=True))
 
         def hidden() -> frozenset[Argument]:  # keys, bounds and values are not shown either
-            words = command.words[3:] if said.secret else ()
+            words = command.words[HEAD:] if said.secret else ()
             return frozenset(each for each in words if isinstance(each, bytes))
 
         batch = Batch("find", self.keyspace.schema, (command,), hidden)
         self.sent += 1
-        (reply,) = yield from carry(batch, lambda: dict(zip(keys, said.types, strict=True)))
+        (reply,) = yield from carry(batch, types)
         if reply[0] == b"schema":
-            raise schema_mismatch(mapped)
+            raise schema_mismatch(self.selection.mapped)
         return reply
 
-    def _header(self, missing: int, wanted: str) -> list[Argument]:
-        """What a step is told before all else: whose rows, and how many."""
-        mapped, cut = self.selection.mapped, missing
-        if wanted == "count":
-            page = missing
-        elif wanted == "fields" and not self.said.names:  # keys alone
-            page = 5 * ROWS if missing == ALL else missing
-        else:
+    def _call(self, said: Said, missing: int, wanted: str) -> Command:
+        """The call of the script for a step, which is told before all else whose rows, how many."""
+        cut, page = missing, _rows_at_most(missing)
+        if wanted == "fields" and not said.names:  # keys alone
+            page = 5 * ROWS if missing == ALL else page
+        elif wanted != "count":
             if self.judge is not None:
                 cut, missing = ALL, 5 * missing
-            page = ROWS if missing < 0 else min(missing, ROWS)
-        return [
-            *head_of(mapped, self.keyspace.tag),
-            wanted,
-            self.limit,
-            cut,
+            page = _rows_of_step(missing)
+        header: list[Argument] = [
+            *head_of(self.selection.mapped, self.keyspace.tag),
+            "size" if said.sized else wanted,
+            _rows_at_most(self.limit),
+            _rows_at_most(cut),
             page,
             CANDIDATES,
             WORK,
         ]
+        return call(FIND, said.keys, header + said.words)
 
     def _rows(self, keys: list[KeyBytes], records: list[Reply], cut: Sequence[int] = ()) -> Any:  # noqa: ANN401 - a list of Row, or of BareRow
         """Rows with whole records, or with the fields that are wanted; those that are there."""
@@ -287,6 +294,18 @@ class Search:
         by = access.by
         left = (test for each, test in self.planned.wording.tests if each not in by)
         return self.judge is None and not any(test.must_read for test in left)
+
+
+def _rows_at_most(count: int) -> Argument:
+    """A number of rows as it is told; of the first step it is the limit."""
+    return ALL if count < 0 else Spelled.by(b"%d" % count, Expression("b'%d' % limit"))
+
+
+def _rows_of_step(count: int) -> Argument:
+    """How many rows of so many one step may answer."""
+    if count < 0:
+        return ROWS
+    return Spelled.by(b"%d" % min(count, ROWS), Expression(f"b'%d' % min(limit, {ROWS})"))
 
 
 def _has_given_keys(source: Source) -> bool:
@@ -353,9 +372,9 @@ class Finder:
             return entities_of_rows(rows, mapped)
         return [mapped.construct(record, key) for key, record in rows]
 
-    def _search(self, selection: Selection) -> Search:
+    def _search(self, selection: Selection, shapes: Shapes | None = None) -> Search:
         wanted = "rows" if selection.fields is None else "fields"
-        return Search(self.keyspace, self.shapes, selection, wanted)
+        return Search(self.keyspace, self.shapes if shapes is None else shapes, selection, wanted)
 
     def _found(self, search: Search) -> Flow[list[Row]]:
         selection = search.selection
@@ -443,8 +462,8 @@ class Finder:
 
     def explain(self, selection: Selection, *, analyze: bool) -> Flow[Explanation]:
         """What the script would do, and (analyze) what it did."""
-        asking = self._search(selection)
-        _, way, *sizes = yield from asking.ask(asking.said, asking.limit, "plan")
+        asking = self._search(selection, Shapes())
+        _, way, *sizes = yield from asking.plan()
         accesses, wording = asking.planned.accesses, asking.planned.wording
         access = accesses[way - 1]
         uses = [_use(*each) for each in zip(accesses, sizes, strict=True)]

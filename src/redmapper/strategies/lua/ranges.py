@@ -12,8 +12,8 @@ from typing import TypeAlias
 
 from redmapper.query.planner import ByOrdered, range_of
 from redmapper.query.spans import Span
+from redmapper.strategies.lua.literals import Expression, Literal, Spelled, span_of
 from redmapper.strategies.lua.scores import Scores, before, behind
-from redmapper.strategies.lua.shapes import Literal, Make, Spelled
 
 Ends: TypeAlias = tuple[bytes, bytes]
 
@@ -39,22 +39,23 @@ def _ends(low: bytes, high: bytes | None) -> Ends:
     return b"[" + low, b"+" if high is None else b"(" + high
 
 
-def _range_makers(places: Sequence[tuple[int, bool]]) -> tuple[Make, Make]:
+def _range_makers(places: Sequence[tuple[int, bool]]) -> tuple[Expression, Expression]:
     """What makes both ends of literals: where those stand, and whether the field descends.
 
     Of one field that ascends, its span says them as they are.
     """
-
-    def ends(literals: Sequence[Literal]) -> Ends:
-        return _ends(*range_of([(literals[at].span, down) for at, down in places]))
-
     if len(places) == 1 and not places[0][1]:
         ((at, _),) = places
-        return (
-            lambda literals: b"[" + literals[at].low,
-            lambda literals: b"+" if (high := literals[at].high) is None else b"(" + high,
-        )
-    return lambda literals: ends(literals)[0], lambda literals: ends(literals)[1]
+        high = f"b'+' if high_{at} is None else b'(' + high_{at}"
+        return Expression(f"b'[' + low_{at}"), Expression(high)
+    downs = [down for _, down in places]
+
+    def ends(*literals: Literal) -> Ends:
+        return _ends(*range_of(list(zip(map(span_of, literals), downs, strict=True))))
+
+    name = f"ends_{id(ends)}"
+    said = f"{name}({', '.join(f'literal_{at}' for at, _ in places)})"
+    return Expression(f"{said}[0]", {name: ends}), Expression(f"{said}[1]", {name: ends})
 
 
 # --- between cuts ----------------------------------------------------------------------------
@@ -79,13 +80,12 @@ def cuts_between(
         yield Spelled.by(scores.cut(span.low), low), Spelled.by(scores.cut(span.high), high)
 
 
-def _cut_makers(at: int, scores: Scores) -> tuple[Make, Make]:
+def _cut_makers(at: int, scores: Scores) -> tuple[Expression, Expression]:
     """What makes both cuts of a literal; most are known."""
-    known, cut = scores.known_cuts, scores.cut
-    return (
-        lambda literals: known.get(literals[at].low) or cut(literals[at].low),
-        lambda literals: known.get(literals[at].high) or cut(literals[at].high),
-    )
+    known, cut = f"known_{id(scores)}", f"cut_{id(scores)}"
+    names = {known: scores.known_cuts, cut: scores.cut}
+    low, high = (f"{known}.get({end}_{at}) or {cut}({end}_{at})" for end in ("low", "high"))
+    return Expression(low, names), Expression(high, names)
 
 
 def _cuts_behind(

@@ -165,9 +165,13 @@ def behind(entry: Entry) -> bytes:
     return b">%b %b" % (entry.score, entry.member)
 
 
+MARKS = (b"=", b">")
+"""What a cut between two members begins with."""
+
+
 def between_members(word: Argument) -> bool:
     """Whether a word is a cut between two members, for which a server has no bound."""
-    return isinstance(word, bytes) and word[:1] in (b"=", b">")
+    return isinstance(word, bytes) and word[:1] in MARKS
 
 
 def _beyond_by_sign(encoded: bytes) -> bytes:

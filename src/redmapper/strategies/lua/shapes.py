@@ -1,197 +1,38 @@
-"""Queries of one shape differ in their literals alone: planned and worded once, then filled in.
+"""Queries of one shape differ in their literals alone: planned and worded once, then said at once.
 
 Theory of operation. What costs the client its time is to plan a query and to say it, and neither
 depends on the literals for the commonest conditions: `==`, `<`, `<=`, `>`, `>=` and `between`, each
 on a field of its own, with any order and limit. The first query of a shape is planned and worded as
 every other is; where a literal has a say in a word, that word is a `Spelled`, which knows how it is
-made. What was said is kept as it is, and the next query of the shape makes those words anew.
+made. From the second on a function that is generated for the shape makes those words of the
+literals, and joins them with all that stands between them, which is packed for the socket already.
 
-So there is one way to plan and one to word, and `tests` hold what is filled in against both.
+So there is one way to plan and one to word, and `tests` hold what is said at once against both.
 
 A shape is found by what the query says: no order is resolved, no span worked out. Each condition of
 it has a function that reads its literals, which knows a shorter way for plain values of the
 commonest kinds. Whatever else comes goes the general way, which also says what does not fit.
+
+The source of the function is plain Python, and kept on it as `source`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
 import attrs
 
-from redmapper.mapping.columns import Column
-from redmapper.mapping.ordering import AFTER, END, NONE, order_bytes
+from redmapper.mapping.inline import generated
 from redmapper.mapping.predicates import And, Between, Compare, Predicate
-from redmapper.mapping.scalars import order_stored_int
 from redmapper.query.selection import Order, Selection, column_of
-from redmapper.query.spans import Span, spans_of
-from redmapper.strategies.lua.scores import between_members
-from redmapper.wire import Argument
+from redmapper.strategies.lua.literals import Expression, Read, Spelled, read_of
+from redmapper.strategies.lua.scores import MARKS
+from redmapper.wire import LEADS, Argument, Command, Packed, as_bytes, pack
 
 MOST_SHAPES = 1_000
 """Shapes that a partition remembers; more are not made by hand."""
-
-
-class Literal(NamedTuple):
-    """What one condition compares with, in the spellings that words are made of.
-
-    `low`, `high` and `point` are those of its span, `raws` its values as a record holds them.
-    """
-
-    low: bytes
-    high: bytes | None
-    point: bytes | None
-    raws: tuple[bytes, ...]
-
-    @property
-    def span(self) -> Span:
-        """The span, as an index has its values."""
-        return Span(self.low, self.high, self.point)
-
-
-Read: TypeAlias = "Callable[[Any], Literal | None]"
-"""Reads the literals of a condition; None where nothing lies between them.
-
-Raises UnsupportedQuery for a value that does not fit.
-"""
-
-Make: TypeAlias = Callable[[Sequence[Literal]], bytes]
-"""Makes a word of the literals of a query, by the positions of its conditions."""
-
-
-class Spelled(bytes):
-    """A word in which literals have a say, with what makes it of others."""
-
-    make: Make
-
-    @classmethod
-    def by(cls, word: bytes, make: Make | None) -> bytes:
-        """The word, if it is known how it is made; else plain bytes."""
-        if make is None:
-            return word
-        spelled = cls(word)
-        spelled.make = make
-        return spelled
-
-
-# --- reading literals ------------------------------------------------------------------------
-
-
-def read_of(condition: Any, column: Column) -> Read:  # noqa: ANN401 - Compare, Between
-    """What reads the literals of conditions that differ from this one in them alone."""
-    read, scalar = partial(_read, column), column.kind.scalar
-    plain = _PLAIN.get(scalar.type) if scalar is not None and column.norm is None else None
-    if plain is None:
-        return read
-    if type(condition) is Between:
-        return _between(*plain, read)
-    ends = _ENDS.get(condition.operator)
-    return read if ends is None else _compared(*plain, ends, read)
-
-
-def _read(column: Column, said: Any) -> Literal | None:  # noqa: ANN401 - Compare, Between
-    """The general way, which knows every value and refuses what is none."""
-    spans: Any = spans_of(said, column)
-    scalar: Any = column.kind.scalar
-    span, norm = spans[0], column.norm
-    if span.empty:
-        return None
-    values = (said.value,) if type(said) is Compare else (said.low, said.high)
-    raws = tuple([scalar.encode(norm(value) if norm else value) for value in values])
-    return Literal(span.low, span.high, span.point, raws)
-
-
-LONGEST = 4_000
-"""Bytes of a literal that is read the short way; fewer than the digits of `scalars.HUGE`."""
-
-_PLAIN: dict[type, tuple[type, Callable[[Any], bytes], Callable[[bytes], bytes]]] = {
-    str: (str, str.encode, order_bytes),
-    int: (int, b"%d".__mod__, order_stored_int),
-}
-"""How values of exactly this type are stored, and that is put in order.
-
-Both kinds are variable ones: what comes after all that begins with a value is its end, one up. A
-ValueError is a text with surrogates, or an integer with more digits than Python spells; one with so
-many may be stored in hex, and goes the general way.
-"""
-
-Ends: TypeAlias = Callable[[bytes, bytes], "tuple[bytes, bytes | None, bytes | None]"]
-
-_PRESENT = NONE[: -len(END)] + AFTER
-"""Where the values begin that are not None."""
-
-_ENDS: dict[str, Ends] = {
-    "==": lambda value, after: (value, after, value),
-    "<": lambda value, _: (_PRESENT, value, None),
-    "<=": lambda _, after: (_PRESENT, after, None),
-    ">": lambda _, after: (after, None, None),
-    ">=": lambda value, _: (value, None, None),
-}
-"""The span of each operator: where it begins and ends, and its only value."""
-
-
-def _compared(
-    kind: type,
-    encode: Callable[[Any], bytes],
-    order: Callable[[bytes], bytes],
-    ends: Ends,
-    otherwise: Read,
-) -> Read:
-    """The short way for `==`, `<`, and the like."""
-
-    def read(said: Any) -> Literal | None:  # noqa: ANN401 - a Compare
-        value = said.value
-        if type(value) is not kind:
-            return otherwise(said)
-        try:
-            raw = encode(value)
-        except ValueError:
-            return otherwise(said)
-        if len(raw) > LONGEST:
-            return otherwise(said)
-        encoded = order(raw)
-        return Literal(*ends(encoded, encoded[:-2] + AFTER), (raw,))
-
-    return read
-
-
-def _between(
-    kind: type, encode: Callable[[Any], bytes], order: Callable[[bytes], bytes], otherwise: Read
-) -> Read:
-    """The short way for `between`."""
-
-    def read(said: Any) -> Literal | None:  # noqa: ANN401 - a Between
-        low, high = said.low, said.high
-        if type(low) is not kind or type(high) is not kind:
-            return otherwise(said)
-        try:
-            raws = encode(low), encode(high)
-        except ValueError:
-            return otherwise(said)
-        if max(map(len, raws)) > LONGEST:
-            return otherwise(said)
-        first, last = order(raws[0]), order(raws[1])
-        return Literal(first, last[:-2] + AFTER, None, raws) if first <= last else None
-
-    return read
-
-
-# --- shapes ----------------------------------------------------------------------------------
-
-Holes: TypeAlias = tuple[tuple[int, Make], ...]
-
-
-def _holes(words: Sequence[Argument]) -> Holes:
-    return tuple((at, word.make) for at, word in enumerate(words) if isinstance(word, Spelled))
-
-
-def _filled(words: Sequence[Any], holes: Holes, literals: Sequence[Literal]) -> list[Any]:
-    filled = [*words]
-    for at, make in holes:
-        filled[at] = make(literals)
-    return filled
 
 
 class Said(NamedTuple):
@@ -212,36 +53,76 @@ class Said(NamedTuple):
     sized: bool = False
 
 
-@attrs.frozen
+Say: TypeAlias = Callable[[Sequence[Predicate], "int | None"], "bytes | None"]
+"""The packed call, by the conditions of a query and its limit; None where it is another's shape."""
+
+
+@attrs.define(slots=False)
 class Shape:
-    """What was said once, with its holes, and what reads the conditions, in their order."""
+    """What was said once: the call, of these conditions and this limit, and what reads them."""
 
     said: Said
+    command: Command
+    conditions: Sequence[Predicate]
+    limit: int | None
     reads: tuple[Read, ...]
-    in_keys: Holes
-    in_words: Holes
 
-    @classmethod
-    def of(cls, said: Said, reads: tuple[Read, ...]) -> Shape:
-        """The shape of what was said."""
-        return cls(said, reads, _holes(said.keys), _holes(said.words))
+    @cached_property
+    def say(self) -> Say:
+        """What says it with other literals: made when there are others, which may never be."""
+        names = {f"read_{at}": read for at, read in enumerate(self.reads)} | {"LEADS": LEADS}
+        for expression in _expressions(self.command):
+            names |= expression.names
+        say: Say = generated("say", _lines(self), names)
+        again = say(self.conditions, self.limit)
+        return say if again == pack(self.command.words) else _nothing
 
-    def fill(self, conditions: Sequence[Predicate]) -> Said | None:
-        """The same with other literals; None where these make another shape of it."""
-        literals: list[Any] = []
-        for read, condition in zip(self.reads, conditions):  # noqa: B905 - they are of this shape
-            literal = read(condition)
-            if literal is None:
-                return None
-            literals.append(literal)
-        said = self.said
-        keys = _filled(said.keys, self.in_keys, literals)
-        words = _filled(said.words, self.in_words, literals)
-        if said.sized and any(map(between_members, words)):
-            return None
-        # Not by `_replace`, which takes twice as long.
-        alike = said.walks, said.secret, said.order, said.names, said.sized
-        return Said(keys, said.types, words, *alike)
+    def fill(self, conditions: Sequence[Predicate], limit: int | None) -> Packed | None:
+        """The same call with other literals; None where these make another shape of it."""
+        said = self.say(conditions, limit)
+        return None if said is None else Packed(said, self.command.keys, self.command.script)
+
+
+def _nothing(*_: object) -> None:
+    """What is said of a shape that has more to it than is known."""
+
+
+def _expressions(command: Command) -> Iterator[Expression]:
+    """Those of its words."""
+    return (word.made for word in command.words if isinstance(word, Spelled))
+
+
+def _lines(shape: Shape) -> Iterator[str]:
+    """The function: literals are read, words made of them, and all words joined."""
+    yield "def say(conditions, limit):"
+    for at in range(len(shape.reads)):
+        yield f"    literal_{at} = read_{at}(conditions[{at}])"
+        yield f"    if literal_{at} is None: return None"
+        yield f"    low_{at}, high_{at}, _, raws_{at} = literal_{at}"
+    made = {each.source: "" for each in _expressions(shape.command)}
+    for at, source in enumerate(made):
+        made[source] = word = f"word_{at}"
+        yield f"    {word} = {source}"
+        if shape.said.sized:  # a cut between two members, for which no size is known
+            yield f"    if {word}[:1] in {MARKS!r}: return None"
+    yield "    try:"
+    yield f"        return b''.join([{', '.join(_pieces(shape.command.words, made))}])"
+    yield "    except IndexError:  # a word for which there is no lead"
+    yield "        return None"
+
+
+def _pieces(words: Sequence[Argument], made: dict[str, str]) -> Iterator[str]:
+    """The expressions of a packed call, piece by piece; what lies between two words is one."""
+    said = b"*%d" % len(words)
+    for word in words:
+        if isinstance(word, Spelled):
+            name = made[word.made.source]
+            yield from (repr(said), f"LEADS[len({name})]", name)
+            said = b""
+        else:
+            plain = as_bytes(word)
+            said += b"\r\n$%d\r\n%b" % (len(plain), plain)
+    yield repr(said + b"\r\n")
 
 
 @attrs.frozen(eq=False)
@@ -253,25 +134,28 @@ class Shapes:
     def __len__(self) -> int:
         return len(self._known)
 
-    def fill(self, selection: Selection, wanted: str) -> Said | None:
-        """What is to be said, if a query of this shape has been said before."""
+    def fill(self, selection: Selection, wanted: str) -> tuple[Said, Packed] | None:
+        """The call, if a query of this shape has been said before, and what is known of it."""
         conditions = _conditions(selection.where)
         shape = self._known.get(_key(selection, conditions, wanted))
-        return None if shape is None else shape.fill(conditions)
+        if shape is None:
+            return None
+        command = shape.fill(conditions, selection.limit)
+        return None if command is None else (shape.said, command)
 
-    def learn(self, selection: Selection, wanted: str, said: Said) -> None:
-        """Remember what has been said, if only literals can differ."""
+    def learn(self, selection: Selection, wanted: str, said: Said, command: Command) -> None:
+        """Remember what has been said by this call, if only literals can differ."""
         conditions = _conditions(selection.where)
         key = _key(selection, conditions, wanted)
         if key is None or key in self._known or not _decide_words_alone(conditions, selection):
             return
+        columns = [column_of(each.field, selection.mapped) for each in conditions]
+        reads = tuple(map(read_of, conditions, columns))
+        if any(read(each) is None for read, each in zip(reads, conditions, strict=True)):
+            return
         if len(self._known) >= MOST_SHAPES:
             self._known.clear()
-        columns = [column_of(each.field, selection.mapped) for each in conditions]
-        shape = Shape.of(said, tuple(map(read_of, conditions, columns)))
-        again = shape.fill(conditions)
-        if again is not None and (again.keys, again.words) == (said.keys, said.words):
-            self._known[key] = shape
+        self._known[key] = Shape(said, command, conditions, selection.limit, reads)
 
 
 def _conditions(where: Predicate | None) -> tuple[Any, ...]:

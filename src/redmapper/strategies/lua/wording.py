@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 
 import attrs
 
@@ -21,10 +21,11 @@ from redmapper.query.selection import Selection
 from redmapper.strategies.lua.conditions import FREE, READ, SCORED, TESTS, Late, Test, Words
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.layout import cuttable
+from redmapper.strategies.lua.literals import Expression, Spelled
 from redmapper.strategies.lua.packing import Nested, packed_terms
 from redmapper.strategies.lua.ranges import NOWHERE, Ends, cuts_between
 from redmapper.strategies.lua.scores import Scores, between_members, scored_by, scores_of
-from redmapper.strategies.lua.shapes import Literal, Make, Said, Spelled
+from redmapper.strategies.lua.shapes import Said
 from redmapper.strategies.lua.ways import Way, sorts_of, sources_of, told_of, way_of
 
 _SCORES = 3
@@ -188,14 +189,12 @@ class Wording:
 
     # --- words that literals have a say in: how to make them again ---
 
-    def spelled(
-        self, word: bytes, by: Predicate, make: Callable[[int, Sequence[Literal]], bytes]
-    ) -> bytes:
-        """A word made of one condition's literals; `make` is told which these are."""
+    def spelled(self, word: bytes, by: Predicate, made: Callable[[int], Expression]) -> bytes:
+        """A word made of one condition's literals; `made` is told which these are."""
         (position,) = self.positions_of([by])
         if position == NOWHERE:
             return word
-        return Spelled.by(word, partial(make, position))
+        return Spelled.by(word, made(position))
 
     def lookup(self, index: MappedIndex, value: bytes, by: Sequence[Predicate]) -> bytes:
         """The set of those that have a value, which these conditions name."""
@@ -207,15 +206,13 @@ class Wording:
         """An encoded value of an index, which these conditions name."""
         return Spelled.by(value, self._joined(b"", by))
 
-    def _joined(self, head: bytes, by: Sequence[Predicate]) -> Make | None:
-        """What makes an encoded value of the literals of these conditions, a field each."""
+    def _joined(self, head: bytes, by: Sequence[Predicate]) -> Expression | None:
+        """How an encoded value is made of the literals of these conditions, a field each."""
         positions = self.positions_of(by)
         if not positions or NOWHERE in positions:
             return None
-        if len(positions) == 1:
-            (only,) = positions
-            return lambda literals: head + literals[only].low
-        return lambda literals: head + b"".join([literals[at].low for at in positions])
+        value = Expression(" + ".join([f"low_{at}" for at in positions]))
+        return value.behind(head) if head else value
 
     def positions_of(self, by: Iterable[Predicate]) -> list[int]:
         """Where these conditions stand among all."""

@@ -175,12 +175,13 @@ def words(batch: Batch) -> tuple[list[Any], list[Any]]:
 
 
 def called(batch: Batch) -> tuple[list[Any], list[Any]]:
-    """The keys and the arguments as they are sent."""
+    """The keys and the arguments; numbers of rows are sent as their digits."""
     (command,) = batch.commands
     assert command.script is not None
     assert "find" == command.script.name
-    count = command.words[2]
-    return list(command.words[3 : 3 + count]), list(command.words[3 + count :])
+    keys, arguments = command.words[3 : 3 + command.keys], [*command.words[3 + command.keys :]]
+    arguments[5:10] = [int(number) for number in arguments[5:10]]
+    return [*keys], arguments
 
 
 def ways(batch: Batch) -> list[ToldWay]:

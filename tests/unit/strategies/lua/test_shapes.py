@@ -3,7 +3,7 @@
 import sys
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import attrs
@@ -26,7 +26,10 @@ from redmapper.mapping.predicates import And, Between, Compare, Predicate, Term
 from redmapper.query.selection import Position, Selection, column_of
 from redmapper.strategies.lua.find import Planned, Search
 from redmapper.strategies.lua.keys import Keyspace
-from redmapper.strategies.lua.shapes import MOST_SHAPES, Said, Shapes, read_of
+from redmapper.strategies.lua.literals import Expression, Spelled, read_of
+from redmapper.strategies.lua.scripts import FIND
+from redmapper.strategies.lua.shapes import MOST_SHAPES, Said, Shapes
+from redmapper.wire import call, keys_of, pack
 
 
 @attrs.define
@@ -185,15 +188,31 @@ def selection(conditions: list[Predicate], **options: Any) -> Selection:
     return Selection(MAPPED, where, **{"scan": True, **options})
 
 
-def anew(asked: Selection, wanted: str) -> Said:
+class Sent(NamedTuple):
+    """All that a search says: the bytes of its first call, and what is known of these."""
+
+    packed: bytes
+    keys: list[bytes]
+    known: list[Any]
+
+
+def sent(shapes: Shapes, asked: Selection, wanted: str) -> Sent:
+    """What is said, at once where that is known."""
+    search = Search(SPACE, shapes, asked, wanted)
+    command, said = search.command, search.said
+    known = [getattr(said, name) for name in Said._fields if name not in ("keys", "words")]
+    return Sent(pack(command.words), keys_of(command), known)
+
+
+def anew(asked: Selection, wanted: str) -> Sent:
     """What is said where nothing is known."""
-    return Search(SPACE, Shapes(), asked, wanted).said
+    return sent(Shapes(), asked, wanted)
 
 
 def outcome(shapes: Shapes, asked: Selection, wanted: str) -> object:
     """What is said, or why not."""
     try:
-        return Search(SPACE, shapes, asked, wanted).said
+        return sent(shapes, asked, wanted)
     except Exception as error:  # noqa: BLE001 - whatever it is, it must be the same
         return type(error), str(error)
 
@@ -207,7 +226,7 @@ def test_the_words_are_those_of_a_new_plan(
     conditions, terms = queries
     for each in conditions:
         asked = selection(each, terms=terms, limit=limit)
-        assert anew(asked, wanted) == Search(SPACE, shapes, asked, wanted).said
+        assert anew(asked, wanted) == sent(shapes, asked, wanted)
 
 
 @pytest.mark.parametrize("field", sorted(VALUES))
@@ -327,12 +346,53 @@ def test_a_known_shape_needs_no_order(monkeypatch: pytest.MonkeyPatch):
     assert (first.order, (b"name", b"age")) == (again.order, again.names)
 
 
+def test_a_shape_that_is_asked_once_generates_nothing(monkeypatch: pytest.MonkeyPatch):
+    """Programs that ask each query once do not pay for a second one."""
+    monkeypatch.setattr("redmapper.strategies.lua.shapes.generated", None)
+    assert anew(selection([Things.age == 1]), "rows")
+
+
+def test_what_says_a_shape_keeps_its_source():
+    """To be read, and shown by a debugger."""
+    shapes = Shapes()
+    for age in (1, 2):
+        Search(SPACE, shapes, selection([Things.age == age], limit=age), "rows")
+    (shape,) = shapes._known.values()
+    source = shape.say.source
+    assert source.startswith("def say(conditions, limit):")
+    assert "b'%d' % limit" in source
+
+
+def test_a_long_literal_is_planned(monkeypatch: pytest.MonkeyPatch):
+    """As long a word is not led by what is made beforehand; the next is said at once."""
+    asked = [selection([Things.city == "a" * size]) for size in (1, 2, 1100, 3)]
+    assert 2 == planned(monkeypatch, *asked)
+    shapes = Shapes()
+    for each in asked:
+        assert anew(each, "rows") == sent(shapes, each, "rows")
+
+
+def test_a_shape_that_says_something_else_is_planned_each_time(monkeypatch: pytest.MonkeyPatch):
+    """Whatever it is that was not thought of: what was said once is said again to compare."""
+    wrong = Expression("b'something else'")
+    by = Spelled.by
+    monkeypatch.setattr(Spelled, "by", lambda word, made: by(word, made and wrong))
+    assert 3 == planned(monkeypatch, *[selection([Things.age == age]) for age in range(3)])
+
+
+def test_a_condition_that_nothing_meets_is_not_remembered(monkeypatch: pytest.MonkeyPatch):
+    """It is planned as what it is, and the next of its shape as another."""
+    asked = [selection([Things.age.between(*ends)]) for ends in ((2, 1), (1, 2), (3, 4))]
+    assert 2 == planned(monkeypatch, *asked)
+
+
 def test_shapes_are_forgotten_rather_than_piled_up():
     """A program that makes ever new ones does not grow without end."""
-    shapes, said = Shapes(), anew(selection([Things.city == "a"]), "rows")
+    shapes, said = Shapes(), Search(SPACE, Shapes(), selection([Things.city == "a"]), "rows")
     for number in range(MOST_SHAPES + 1):
         fields = (b"%d" % number,)
-        shapes.learn(selection([Things.city == "a"], fields=fields), "fields", said)
+        asked = selection([Things.city == "a"], fields=fields)
+        shapes.learn(asked, "fields", said.said, call(FIND, [], []))
     assert 1 == len(shapes)
 
 
@@ -349,7 +409,8 @@ def test_integers_that_are_stored_in_hex_are_read_as_such(verb: str):
     finally:
         sys.set_int_max_str_digits(before)
     assert literal is not None
-    assert [hex(each).encode() for each in values][: len(literal.raws)] == list(literal.raws)
+    _, _, _, raws = literal
+    assert [hex(each).encode() for each in values][: len(raws)] == [*raws]
 
 
 @pytest.mark.parametrize(
