@@ -134,9 +134,13 @@ class UnitBase:
             raise ReadOnlyUnit(message)
 
     def _exclusive(self, verb: str, flow: Flow[Result]) -> Flow[Result]:
-        """A verb's flow, during which no other verb of this unit may run."""
-        if self._options.untracked:
-            return (yield from flow)
+        """A verb's flow, during which no other verb of this unit may run.
+
+        What keeps nothing may be asked by many at once.
+        """
+        return flow if self._options.untracked else self._alone(verb, flow)
+
+    def _alone(self, verb: str, flow: Flow[Result]) -> Flow[Result]:
         if self._busy or not self._active or self._handling is not None:
             self._require_active(verb)
         self._busy = True

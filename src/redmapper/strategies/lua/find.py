@@ -200,7 +200,7 @@ class Search:
 
     def _step(self, said: Said, command: Command | Packed) -> Flow[Step]:
         """One call of the script. Raises SchemaMismatch where the entries are another mapper's."""
-        reply = yield from self._ask(said, command)
+        reply = yield from self.ask(said, command)
         if reply[0] == b"few":
             return self._few(*reply[1:])
         kind, way, seen, read, source, cursor, picked, found, records, *cut = reply
@@ -221,9 +221,9 @@ class Search:
 
     def plan(self) -> Flow[Reply]:
         """The way that the script would take, and the sizes of all."""
-        return self._ask(self.said, self._call(self.said, self.limit, "plan"))
+        return self.ask(self.said, self._call(self.said, self.limit, "plan"))
 
-    def _ask(self, said: Said, command: Command | Packed) -> Flow[Reply]:
+    def ask(self, said: Said, command: Command | Packed) -> Flow[Reply]:
         """The script's reply."""
 
         def types() -> dict[bytes, str]:

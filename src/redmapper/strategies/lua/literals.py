@@ -162,7 +162,7 @@ def _between(
             raws = encode(low), encode(high)
         except ValueError:
             return otherwise(said)
-        if max(map(len, raws)) > LONGEST:
+        if len(raws[0]) > LONGEST or len(raws[1]) > LONGEST:
             return otherwise(said)
         first, last = order(raws[0]), order(raws[1])
         return (first, last[:-2] + AFTER, None, raws) if first <= last else None
