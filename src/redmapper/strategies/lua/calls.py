@@ -10,7 +10,7 @@ from redmapper.mapping.mapped import MappedClass
 from redmapper.strategies.lua.entries import Places, SetEntries
 from redmapper.strategies.lua.foreign import Types, foreign_types
 from redmapper.strategies.lua.layout import cut, cut_check, joined
-from redmapper.wire import HEAD, Argument, Command, Reply, keys_of
+from redmapper.wire import HEAD, Argument, Command, Packed, Reply, keys_of
 from redmapper.work.plan import (
     Absent,
     AtFields,
@@ -32,7 +32,7 @@ class CommitCall(Protocol):
     """
 
     @property
-    def command(self) -> Command: ...  # noqa: D102 - see above
+    def command(self) -> Command | Packed: ...  # noqa: D102 - see above
 
     @property
     def plan(self) -> FlushPlan: ...  # noqa: D102
@@ -56,7 +56,7 @@ class CommitCall(Protocol):
 class CallWords:
     """The words of a call, by what they are."""
 
-    command: Command
+    command: Command | Packed
 
     @property
     def keys(self) -> list[bytes]:

@@ -16,9 +16,9 @@ from redmapper.strategies.lua.calls import CallWords
 from redmapper.strategies.lua.entries import Places
 from redmapper.strategies.lua.foreign import Types
 from redmapper.strategies.lua.layout import cut, parted
+from redmapper.strategies.lua.pieces import ANY_LEAD
 from redmapper.strategies.lua.receipts import Lane
-from redmapper.strategies.lua.scripts import COMMIT_ONE
-from redmapper.wire import Command
+from redmapper.wire import Command, Packed
 from redmapper.work.plan import Absent, AtVersion, Check, Claim, EntityWrite, FlushPlan, plan_of_one
 
 MOST_FIELDS = 2_000
@@ -29,7 +29,7 @@ MOST_FIELDS = 2_000
 class CallOfOne(CallWords):
     """Such a call. What it means is told when somebody asks, as where it was refused."""
 
-    command: Command
+    command: Command | Packed
     write: EntityWrite
     number: int | None
 
@@ -89,9 +89,12 @@ def compile_one(
         fields, gone = parted(fields)
     if len(fields) > MOST_FIELDS:
         return None
+    said = b"%d" % number if number else b""
+    words = lane, key, version, base, record, fields, gone, said
     try:
-        said = b"%d" % number if number else b""
-        words = affected.words(lane, key, version, base, record, fields, gone, said)
+        command = affected.tell(*words)
     except ValueError:
         return None
-    return CallOfOne(Command(words, int(words[2]), COMMIT_ONE), write, number)
+    except IndexError:
+        command = affected.tell(*words, ANY_LEAD)
+    return CallOfOne(command, write, number)

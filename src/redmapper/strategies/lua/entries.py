@@ -21,7 +21,7 @@ from redmapper.mapping.mapped import KeyBytes, MappedClass, MappedIndex
 from redmapper.mapping.ordering import descending
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.layout import cuttable
-from redmapper.strategies.lua.moves import NO_SCORE, Held, Owned, SortedSet, Words, generate_words
+from redmapper.strategies.lua.moves import NO_SCORE, Held, Owned, SortedSet, Tell, generate_tell
 from redmapper.strategies.lua.receipts import LANE_MINUTES
 from redmapper.strategies.lua.scores import Entry, Scores, scores_of
 from redmapper.strategies.lua.scripts import COMMIT_ONE
@@ -76,7 +76,7 @@ Entries: TypeAlias = "SortedEntries | ScoredEntries | SetEntries"
 class Affected:
     """The entries that a write concerns, by the structure that holds them.
 
-    `long` are the fields it writes that may stand in pieces. `words` tells the call of a write of
+    `long` are the fields it writes that may stand in pieces. `tell` tells the call of a write of
     one, which `changes` these fields or comes or goes; `standings` where many entities stand.
     """
 
@@ -88,9 +88,9 @@ class Affected:
     changes: bool
 
     @cached_property
-    def words(self) -> Words:
+    def tell(self) -> Tell:
         """Made when it is first asked for: most combinations of changed fields come in one way."""
-        return generate_words(self.held, self.named, changes=self.changes)
+        return generate_tell(self.held, self.named, changes=self.changes)
 
     @cached_property
     def standings(self) -> Standings:
@@ -188,7 +188,7 @@ def _places(keyspace: Keyspace, mapped: MappedClass) -> MapperPlaces:
     )
     listed = SortedEntries(listing, _no_value, descends=False)
     named = {
-        "HEAD": (b"EVALSHA", COMMIT_ONE.sha.encode()),
+        "SCRIPT": COMMIT_ONE,
         "SCHEMA": keyspace.schema,
         "LISTING": listing,
         "SEQUENCE": sequence,

@@ -1,9 +1,9 @@
-"""The words of a commit of one entity, told by a generated function.
+"""The call of a commit of one entity, told by a generated function.
 
 A commit of one says in words which owners, sets and members of sorted sets come and go. A call for
 each index costs more than what it does; so what all indexes that a write touches come to is spelled
-out in one function, from the stored bytes to the words of the call of `commit_one.lua`, which says
-what they mean.
+out in one function, from the stored bytes to the call of `commit_one.lua`, which says what its
+words mean. What comes or goes as a whole is packed by it, too: most of its words are the same.
 
 The source is plain Python, and kept on the function as `source`.
 """
@@ -27,15 +27,18 @@ from redmapper.mapping.inline import (
     raw_of_one,
     value_of,
 )
+from redmapper.strategies.lua.pieces import END, NAMES, listed, same, word
 from redmapper.strategies.lua.scores import Scores
+from redmapper.wire import Command, Packed
 
-Words: TypeAlias = Callable[..., tuple[bytes, ...]]
-"""`words(lane, key, version, base, record, fields, gone, number)`, those of a call, all as bytes.
+Tell: TypeAlias = Callable[..., "Command | Packed"]
+"""`tell(lane, key, version, base, record, fields, gone, number)`, all as bytes.
 
 The entity goes from the record `base` to `record`, None: there is none. `version` is the one that
 it must have (b"": it must be absent), `fields` are written to its hash, `gone` are the names of
 those that go from there, and `number` is what the sequence must reach (b"": nothing). Raises
-ValueError where there is too much of something: each count is a byte.
+ValueError where there is too much of something: each count is a byte. What comes or goes takes
+`leads` as well, and raises IndexError where one is missing (see `pieces`).
 """
 
 
@@ -93,17 +96,24 @@ def _columns(indexes: Iterable[Terms]) -> list[Column]:
     return list({column.name: column for terms in indexes for column, _ in terms}.values())
 
 
-def generate_words(held: Held, named: Mapping[str, Any], *, changes: bool) -> Words:
+def generate_tell(held: Held, named: Mapping[str, Any], *, changes: bool) -> Tell:
     """Write, compile and keep the function: for changes, or for all that comes or goes.
 
-    `named` has what is the same in all calls for a mapper: the first words as `HEAD`; the keys
-    `SCHEMA`, `LISTING` and `SEQUENCE`, and `RECORDS`, which those of its records begin with; the
-    words that name the mapper as `NAMED`; and the function `tail_of`, which gives what members end
-    in, of a key.
+    `named` has what is the same in all calls for a mapper: the `SCRIPT`; the keys `SCHEMA`,
+    `LISTING` and `SEQUENCE`, and `RECORDS`, which those of its records begin with; the words that
+    name the mapper as `NAMED`; and the function `tail_of`, which gives what members end in, of a
+    key.
     """
-    names = held.names | names_of(_every_column(held)) | {**named, "pairs": chain.from_iterable}
-    words: Words = generated("words", _lines(held, changes=changes), names)
-    return words
+    names = held.names | names_of(_every_column(held)) | NAMES | {**named}
+    names |= {"HEAD": _head_of(named), "pairs": chain.from_iterable}
+    names |= {"Command": Command, "Packed": Packed}
+    tell: Tell = generated("tell", _lines(held, named, changes=changes), names)
+    return tell
+
+
+def _head_of(named: Mapping[str, Any]) -> tuple[bytes, bytes]:
+    """The first words of a call."""
+    return b"EVALSHA", named["SCRIPT"].sha.encode()
 
 
 def _every_column(held: Held) -> list[Column]:
@@ -112,8 +122,9 @@ def _every_column(held: Held) -> list[Column]:
     return list(dict.fromkeys([*owned, *held.columns]))
 
 
-def _lines(held: Held, *, changes: bool) -> Iterator[str]:
-    yield "def words(lane, key, version, base, record, fields, gone, number):"
+def _lines(held: Held, named: Mapping[str, Any], *, changes: bool) -> Iterator[str]:
+    leads = "" if changes else ", leads=LEADS"
+    yield f"def tell(lane, key, version, base, record, fields, gone, number{leads}):"
     indexed = held.sorted or held.sets or held.several
     yield f"    tail = {'tail_of(key)' if indexed else repr(b'')}"
     yield from indented(liat_of(each.terms for each in held.sorted if not each.scores))
@@ -121,57 +132,110 @@ def _lines(held: Held, *, changes: bool) -> Iterator[str]:
         yield from indented(_change(held))
     else:
         yield "    if base is None:"
-        yield from indented(indented(_move(held, "record", _COMES)))
-        yield from indented(_move(held, "base", _GOES))
+        yield from indented(indented(_move(held, named, "record", _COMES)))
+        yield from indented(_move(held, named, "base", _GOES))
+
+
+# --- what comes or goes, as a whole ----------------------------------------------------------
 
 
 class _Way(NamedTuple):
-    """What comes or goes: where it stands among its words, and how the sets are counted."""
+    """What comes or goes: its words, "" for none, and how sets are counted.
 
-    pair: str
-    entry: str
+    Of what is owned there is a `claim` or none, of a sorted set a member and its score.
+    """
+
+    claim: Callable[[str], str]
+    entry: Callable[[str, str | bytes], list[bytes | str]]
     sets: str
 
-
-_COMES = _Way("{}, b''", "{member}, {score}, b''", "{}, 0")
-_GOES = _Way("b'', {}", "b'', b'', {member}", "0, {}")
 
 NO_SCORE = b"0"
 """The score of members that say all by themselves."""
 
-_FIRST = "lane.key, SCHEMA, LISTING, RECORDS + key"
+_COMES = _Way(
+    claim=lambda claim: f"leads[len({claim})] + {claim} + {same(b'')!r}",
+    entry=lambda member, score: [word(member), _word(score), same(b"")],
+    sets="{}, 0",
+)
+_GOES = _Way(
+    claim=lambda claim: f"{same(b'')!r} + leads[len({claim})] + {claim}",
+    entry=lambda member, _: [same(b"", b""), word(member)],
+    sets="0, {}",
+)
 
 
-def _call(counts: str, words: Iterable[str]) -> Iterator[str]:
-    """The last lines: the whole call, with these words behind the counts."""
-    yield "if number:"
-    yield "    keys.append(SEQUENCE)"
-    told = ", ".join((f"bytes(({counts}))", *words))
-    yield "return (*HEAD, b'%d' % len(keys), *keys, b'%d' % lane.number, lane.unit_id.encode(),"
-    yield f"    *NAMED, key, tail, version, number, {told}, *pairs(fields.items()))"
+def _word(said: str | bytes) -> bytes | str:
+    """A word that is the same each time, or has a name."""
+    return same(said) if isinstance(said, bytes) else word(said)
 
 
-def _move(held: Held, record: str, way: _Way) -> Iterator[str]:
+def _move(held: Held, named: Mapping[str, Any], record: str, way: _Way) -> Iterator[str]:
     """What comes or goes in all indexes."""
     yield from lines_of(_every_column(held), record, "value")
     yield from _numbers(held, record, "value")
-    keys, words, owners, sets = [_FIRST], [], ["0"], [str(len(held.sets))]
+    yield "lane_key, stored, unit_id = lane.key, RECORDS + key, lane.unit_id.encode()"
+    keys: list[bytes | str] = [word("lane_key"), same(named["SCHEMA"], named["LISTING"])]
+    keys.append(word("stored"))
+    words: list[bytes | str] = []
     for at, each in enumerate(held.owned):
-        pair = way.pair.format(value_of(each.terms, "value"))
+        yield f"claim_{at} = {value_of(each.terms, 'value')}"
         yield f"owned_{at} = {_has_value(each, record)}"
-        keys.append(f"*({each.key!r},) * owned_{at}")
-        words.append(f"*({pair}) * owned_{at}")
-        owners.append(f"owned_{at}")
-    keys += [f"{head!r} + {value_of(terms, 'value')}" for head, terms in held.sets]
+        keys.append(f"{same(each.key)!r} * owned_{at}")
+        words.append(f"({way.claim(f'claim_{at}')}) * owned_{at}")
+    for at, (head, terms) in enumerate(held.sets):
+        yield f"set_{at} = {head!r} + {value_of(terms, 'value')}"
+        keys.append(word(f"set_{at}"))
     for at, (head, _) in enumerate(held.several):
         yield f"all_{at} = [{head!r} + value for value in several_{at}({record})]"
-        keys.append(f"*all_{at}")
-        sets.append(f"len(all_{at})")
-    keys += [repr(each.key) for each in held.sorted]
-    words += [way.entry.format(**entry) for entry in _entries(held, "value")]
-    yield f"keys = [{', '.join(keys)}]"
-    counts = f"{' + '.join(owners)}, {way.sets.format(' + '.join(sets))}, {len(held.sorted)}, 0"
-    yield from _call(counts, words)
+        each_word = f"for word in all_{at} for piece in ({word('word')})"
+        keys.append(f"*[piece {each_word}]")
+    keys += [same(each.key) for each in held.sorted]
+    for at, (member, score) in enumerate(_entries(held, "value")):
+        yield f"member_{at} = {member}"
+        words += way.entry(f"member_{at}", score)
+    keys.append(f"{same(named['SEQUENCE'])!r} if number else b''")
+    yield from _counts(held, way)
+    yield "nth, count = b'%d' % lane.number, b'%d' % keys"
+    pieces = [
+        "b'*%d' % words",
+        same(*_head_of(named)),
+        word("count"),
+        *keys,
+        word("nth"),
+        word("unit_id"),
+        same(*named["NAMED"]),
+        *map(word, ("key", "tail", "version", "number", "counts")),
+        *words,
+    ]
+    yield f"pieces = {listed(pieces)}"
+    yield "for name, value in fields.items():"
+    yield f"    pieces += ({word('name')}, {word('value')})"
+    yield f"pieces.append({END!r})"
+    yield "return Packed(b''.join(pieces), keys, SCRIPT)"
+
+
+def _counts(held: Held, way: _Way) -> Iterator[str]:
+    """The lines that count the keys and all words of the call, and what it says of both."""
+    owned = [f"owned_{at}" for at in range(len(held.owned))]
+    several = [f"len(all_{at})" for at in range(len(held.several))]
+    sets = " + ".join([str(len(held.sets)), *several])
+    yield f"owners = {' + '.join(owned) or '0'}"
+    yield f"sets = {sets}"
+    yield f"counts = bytes((owners, {way.sets.format('sets')}, {len(held.sorted)}, 0))"
+    yield f"keys = {_FIRST_KEYS + len(held.sorted)} + owners + sets + (1 if number else 0)"
+    fixed = _OTHER_WORDS + 3 * len(held.sorted)
+    yield f"words = {fixed} + keys + 2 * owners + 2 * len(fields)"
+
+
+_FIRST_KEYS = len(("lane", "schema", "listing", "record"))
+_OTHER_WORDS = sum(
+    (
+        len(("EVALSHA", "digest", "number of keys")),
+        len(("number", "unit id", "minutes", "mapper", "fingerprint")),
+        len(("key", "tail", "version", "number to reach", "counts")),
+    )
+)
 
 
 def _has_value(owned: Owned, record: str) -> str:
@@ -181,34 +245,45 @@ def _has_value(owned: Owned, record: str) -> str:
     return " and ".join(f"{column.stored!r} in {record}" for column, _ in owned.terms)
 
 
+# --- what changes ----------------------------------------------------------------------------
+
+
 def _change(held: Held) -> Iterator[str]:
     """What moves from one record to the other."""
     columns = _every_column(held)
     for record, told in (("base", "old"), ("record", "new")):
         yield from lines_of(columns, record, told)
         yield from _numbers(held, record, told)
-    yield f"keys, words, added, removed, moved = [{_FIRST}], [], [], [], 0"
+    yield "keys, words = [lane.key, SCHEMA, LISTING, RECORDS + key], []"
+    yield "added, removed, moved = [], [], 0"
     for each in held.owned:
         yield f"comes = {value_of(each.terms, 'new')} if {_has_value(each, 'record')} else b''"
         yield f"goes = {value_of(each.terms, 'old')} if {_has_value(each, 'base')} else b''"
         yield "if comes != goes:"
         yield f"    keys.append({each.key!r})"
         yield "    words += (comes, goes)"
-    yield "owners = len(keys) - 4"
+    yield f"owners = len(keys) - {_FIRST_KEYS}"
     yield from _changed_sets(held)
     yield from _moved_entries(held)
-    yield from _call("owners, len(added), len(removed), moved, len(gone)", ("*words", "*gone"))
+    yield "if number:"
+    yield "    keys.append(SEQUENCE)"
+    yield "counts = bytes((owners, len(added), len(removed), moved, len(gone)))"
+    yield "return Command("
+    yield "    (*HEAD, b'%d' % len(keys), *keys, b'%d' % lane.number, lane.unit_id.encode(),"
+    yield "    *NAMED, key, tail, version, number, counts, *words, *gone, *pairs(fields.items())),"
+    yield "    len(keys), SCRIPT)"
 
 
 def _moved_entries(held: Held) -> Iterator[str]:
     """The sorted sets in which something moves; one whose score alone does need not go before."""
     news, olds = _entries(held, "new"), _entries(held, "old")
-    for each, new, old in zip(held.sorted, news, olds, strict=True):
-        yield f"comes, goes = {new['member']}, {old['member']}"
-        other = f" or {new['score']} != {old['score']}" if each.scores else ""
+    for each, (new, score), (old, was) in zip(held.sorted, news, olds, strict=True):
+        yield f"comes, goes = {new}, {old}"
+        said = score if isinstance(score, str) else repr(score)
+        other = f" or {said} != {was!s}" if each.scores else ""
         yield f"if comes != goes{other}:"
         yield f"    keys.append({each.key!r})"
-        yield f"    words += (comes, {new['score']}, goes if comes != goes else b'')"
+        yield f"    words += (comes, {said}, goes if comes != goes else b'')"
         yield "    moved += 1"
 
 
@@ -232,14 +307,10 @@ def _entry_names(at: int, told: str) -> tuple[str, str]:
     return f"member_{at}_{told}", f"score_{at}_{told}"
 
 
-def _entries(held: Held, told: str) -> Iterator[dict[str, str]]:
-    """The expressions of the member and the score in each sorted set."""
+def _entries(held: Held, told: str) -> Iterator[tuple[str, str | bytes]]:
+    """The expression of the member in each sorted set, and the name of its score, or itself."""
     for at, each in enumerate(held.sorted):
-        if each.scores:
-            member, score = _entry_names(at, told)
-            yield {"member": member, "score": score}
-        else:
-            yield {"member": member_of(each.terms, told), "score": repr(NO_SCORE)}
+        yield _entry_names(at, told) if each.scores else (member_of(each.terms, told), NO_SCORE)
 
 
 def _changed_sets(held: Held) -> Iterator[str]:

@@ -28,8 +28,9 @@ from redmapper.mapping.inline import generated
 from redmapper.mapping.predicates import And, Between, Compare, Predicate
 from redmapper.query.selection import Order, Selection, column_of
 from redmapper.strategies.lua.literals import Expression, Read, Spelled, read_of
+from redmapper.strategies.lua.pieces import ANY_LEAD, END, NAMES, listed, same, word
 from redmapper.strategies.lua.scores import MARKS
-from redmapper.wire import LEADS, Argument, Command, Packed, as_bytes, pack
+from redmapper.wire import Argument, Command, Packed, pack
 
 MOST_SHAPES = 1_000
 """Shapes that a partition remembers; more are not made by hand."""
@@ -53,8 +54,8 @@ class Said(NamedTuple):
     sized: bool = False
 
 
-Say: TypeAlias = Callable[[Sequence[Predicate], "int | None"], "bytes | None"]
-"""The packed call, by the conditions of a query and its limit; None where it is another's shape."""
+Say: TypeAlias = Callable[..., "bytes | None"]
+"""The packed call: `say(conditions, limit, leads)`, None where it is another's shape."""
 
 
 @attrs.define(slots=False)
@@ -70,16 +71,20 @@ class Shape:
     @cached_property
     def say(self) -> Say:
         """What says it with other literals: made when there are others, which may never be."""
-        names = {f"read_{at}": read for at, read in enumerate(self.reads)} | {"LEADS": LEADS}
+        names: dict[str, Any] = {f"read_{at}": read for at, read in enumerate(self.reads)}
+        names |= NAMES
         for expression in _expressions(self.command):
             names |= expression.names
         say: Say = generated("say", _lines(self), names)
-        again = say(self.conditions, self.limit)
+        again = say(self.conditions, self.limit, ANY_LEAD)
         return say if again == pack(self.command.words) else _nothing
 
     def fill(self, conditions: Sequence[Predicate], limit: int | None) -> Packed | None:
         """The same call with other literals; None where these make another shape of it."""
-        said = self.say(conditions, limit)
+        try:
+            said = self.say(conditions, limit)
+        except IndexError:
+            said = self.say(conditions, limit, ANY_LEAD)
         return None if said is None else Packed(said, self.command.keys, self.command.script)
 
 
@@ -89,40 +94,25 @@ def _nothing(*_: object) -> None:
 
 def _expressions(command: Command) -> Iterator[Expression]:
     """Those of its words."""
-    return (word.made for word in command.words if isinstance(word, Spelled))
+    return (each.made for each in command.words if isinstance(each, Spelled))
 
 
 def _lines(shape: Shape) -> Iterator[str]:
     """The function: literals are read, words made of them, and all words joined."""
-    yield "def say(conditions, limit):"
+    yield "def say(conditions, limit, leads=LEADS):"
     for at in range(len(shape.reads)):
         yield f"    literal_{at} = read_{at}(conditions[{at}])"
         yield f"    if literal_{at} is None: return None"
         yield f"    low_{at}, high_{at}, _, raws_{at} = literal_{at}"
     made = {each.source: "" for each in _expressions(shape.command)}
     for at, source in enumerate(made):
-        made[source] = word = f"word_{at}"
-        yield f"    {word} = {source}"
+        made[source] = name = f"word_{at}"
+        yield f"    {name} = {source}"
         if shape.said.sized:  # a cut between two members, for which no size is known
-            yield f"    if {word}[:1] in {MARKS!r}: return None"
-    yield "    try:"
-    yield f"        return b''.join([{', '.join(_pieces(shape.command.words, made))}])"
-    yield "    except IndexError:  # a word for which there is no lead"
-    yield "        return None"
-
-
-def _pieces(words: Sequence[Argument], made: dict[str, str]) -> Iterator[str]:
-    """The expressions of a packed call, piece by piece; what lies between two words is one."""
-    said = b"*%d" % len(words)
-    for word in words:
-        if isinstance(word, Spelled):
-            name = made[word.made.source]
-            yield from (repr(said), f"LEADS[len({name})]", name)
-            said = b""
-        else:
-            plain = as_bytes(word)
-            said += b"\r\n$%d\r\n%b" % (len(plain), plain)
-    yield repr(said + b"\r\n")
+            yield f"    if {name}[:1] in {MARKS!r}: return None"
+    words = shape.command.words
+    pieces = [word(made[x.made.source]) if isinstance(x, Spelled) else same(x) for x in words]
+    yield f"    return b''.join({listed([b'*%d' % len(words), *pieces, END])})"
 
 
 @attrs.frozen(eq=False)

@@ -14,10 +14,12 @@ from redmapper import Field, Key, Lookup, Mapper, MapperRegistry, Ordered, Uniqu
 from redmapper.mapping.columns import Record
 from redmapper.mapping.inline import names_of
 from redmapper.mapping.ordering import descending, order_int
-from redmapper.strategies.lua.moves import Held, SortedSet, Words, generate_words
+from redmapper.strategies.lua.moves import Held, SortedSet, Tell, generate_tell
+from redmapper.strategies.lua.pieces import ANY_LEAD
 from redmapper.strategies.lua.receipts import Lane
 from redmapper.strategies.lua.scores import scores_of
 from redmapper.strategies.lua.standings import EntryColumns, generate_standings
+from redmapper.wire import Script
 
 
 class Size(Enum):
@@ -100,8 +102,9 @@ def ordered_set(name: str) -> SortedSet:
 
 
 HELD = held(SETS, SEVERAL, SORTED)
+SCRIPT = Script("commit_one", "return 1")
 NAMED = {
-    "HEAD": (b"EVALSHA", b"sha"),
+    "SCRIPT": SCRIPT,
     "SCHEMA": b"schema",
     "LISTING": b"list",
     "SEQUENCE": b"sequence",
@@ -109,8 +112,8 @@ NAMED = {
     "NAMED": (b"60", b"Thing", b"digest"),
     "tail_of": lambda _: TAIL,
 }
-WHOLE = generate_words(HELD, NAMED, changes=False)
-CHANGES = generate_words(HELD, NAMED, changes=True)
+WHOLE = generate_tell(HELD, NAMED, changes=False)
+CHANGES = generate_tell(HELD, NAMED, changes=True)
 STANDINGS = generate_standings(HELD)
 
 things = st.builds(
@@ -161,13 +164,15 @@ def members_of(record: Record, tail: bytes = TAIL) -> dict[bytes, tuple[bytes, b
     return members
 
 
-def moved(words: Words, before: Record | None, after: Record | None) -> tuple[Any, ...]:
+def moved(tell: Tell, before: Record | None, after: Record | None) -> tuple[Any, ...]:
     """Keys and words that say what moves, and the counts of sets and sorted sets."""
     lane = Lane("L", b"lane", 1, "unit")
-    script, sha, said, *rest = words(lane, b"7", b"v", before, after, {b"f": b"x"}, (), b"")
+    call = tell(lane, b"7", b"v", before, after, {b"f": b"x"}, (), b"")
+    script, sha, said, *rest = call.words
     count = int(said)
     keys, arguments = rest[:count], rest[count:]
-    assert (b"EVALSHA", b"sha") == (script, sha)
+    assert (SCRIPT, count) == (call.script, call.keys)
+    assert (b"EVALSHA", SCRIPT.sha.encode()) == (script, sha)
     assert [b"lane", b"schema", b"list", b"records/7"] == keys[:4]
     assert [b"1", b"unit", b"60", b"Thing", b"digest", b"7", TAIL, b"v", b""] == arguments[:9]
     owners, *counts, gone = arguments[9]
@@ -247,14 +252,27 @@ def test_what_changes_is_the_difference_of_both(before: Thing, after: Thing):
 def test_any_of_them_may_be_missing(names: Any, expected: Any):
     """A change concerns few."""
     record = record_of(Thing(name="A", age=1, tags=["x", "y"]))
-    assert expected == moved(generate_words(held(*names), NAMED, changes=False), None, record)
+    assert expected == moved(generate_tell(held(*names), NAMED, changes=False), None, record)
+
+
+@pytest.mark.parametrize("size", [1020, 1024, 100_000])
+def test_a_long_word_is_led_as_any_other(size: int):
+    """Where nobody has made beforehand what leads it."""
+    record = {b"name": b"n" * size}
+    lane = Lane("L", b"lane", 12, "unit")
+    said = lane, b"k" * size, b"", None, record, record, (), b"7"
+    with pytest.raises(IndexError):
+        WHOLE(*said)
+    words = WHOLE(*said, ANY_LEAD).words
+    assert {b"records/" + b"k" * size, b"by_name/" + b"n" * size + b"\0\1"} < {*words}
+    assert (b"name", b"n" * size) == words[-2:]
 
 
 def test_sets_alone_move():
     """Where no sorted set is concerned."""
     names = Held([(b"s/", MAPPED.indexes["by_name"].terms)], [], [])
     old, new = record_of(Thing(name="A")), record_of(Thing(name="B"))
-    whole, changes = (generate_words(names, NAMED, changes=each) for each in (False, True))
+    whole, changes = (generate_tell(names, NAMED, changes=each) for each in (False, True))
     assert ([b"s/b\0\1", b"s/a\0\1"], [], (1, 1, 0)) == moved(changes, old, new)
     assert ([b"s/b\0\1"], [], (1, 0, 0)) == moved(whole, None, new)
 
@@ -317,9 +335,10 @@ def test_many_may_miss_any_of_them(names: Any, expected: Any):
 
 def test_their_source_can_be_read():
     """It is plain Python."""
-    words: str = WHOLE.source  # type: ignore[attr-defined]
+    tell: str = WHOLE.source  # type: ignore[attr-defined]
     standings: str = STANDINGS.source  # type: ignore[attr-defined]
-    assert words.startswith("def words(lane, key, version, base, record, fields, gone, number):\n")
+    head = "def tell(lane, key, version, base, record, fields, gone, number, leads=LEADS):\n"
+    assert tell.startswith(head)
     assert standings.startswith("def standings(column, records, tails):\n")
 
 

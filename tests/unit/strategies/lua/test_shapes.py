@@ -359,17 +359,18 @@ def test_what_says_a_shape_keeps_its_source():
         Search(SPACE, shapes, selection([Things.age == age], limit=age), "rows")
     (shape,) = shapes._known.values()
     source = shape.say.source
-    assert source.startswith("def say(conditions, limit):")
+    assert source.startswith("def say(conditions, limit, leads=LEADS):\n")
     assert "b'%d' % limit" in source
 
 
-def test_a_long_literal_is_planned(monkeypatch: pytest.MonkeyPatch):
-    """As long a word is not led by what is made beforehand; the next is said at once."""
-    asked = [selection([Things.city == "a" * size]) for size in (1, 2, 1100, 3)]
-    assert 2 == planned(monkeypatch, *asked)
+@pytest.mark.parametrize("size", [999, 1000, 1001, 1023, 1024, 1100, 3999, 4000, 4001, 100_000])
+def test_a_literal_of_any_length_is_said_at_once(monkeypatch: pytest.MonkeyPatch, size: int):
+    """What leads a long word is made for it."""
+    asked = [selection([Things.city == "a" * length]) for length in (1, 2, size, 3)]
     shapes = Shapes()
     for each in asked:
         assert anew(each, "rows") == sent(shapes, each, "rows")
+    assert 1 == planned(monkeypatch, *asked)
 
 
 def test_a_shape_that_says_something_else_is_planned_each_time(monkeypatch: pytest.MonkeyPatch):
