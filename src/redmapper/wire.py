@@ -17,7 +17,6 @@ from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 import attrs
-import hiredis
 
 Result = TypeVar("Result")
 
@@ -55,6 +54,11 @@ class Command(NamedTuple):
     keys: int = 1
     script: Script | None = None
 
+    @property
+    def sent(self) -> tuple[bytes, ...]:
+        """Its words, as they are sent."""
+        return tuple(map(as_bytes, self.words))
+
     def in_full(self) -> Command:
         """The same call with the script's text in place of its digest."""
         if self.script is None:
@@ -72,17 +76,19 @@ class Packed(NamedTuple):
     @property
     def words(self) -> tuple[bytes, ...]:
         """As of a command, all of them bytes."""
-        reader = hiredis.Reader()
-        reader.feed(self.packed)
-        return tuple(cast("list[bytes]", reader.gets()))
+        packed, words = self.packed, []
+        at = packed.index(b"\r\n") + 2
+        while at < len(packed):
+            begin = packed.index(b"\r\n", at) + 2
+            end = begin + int(packed[at + 1 : begin])
+            words.append(packed[begin:end])
+            at = end + 2
+        return tuple(words)
 
     def in_full(self) -> Command:
         """As of a command."""
         return Command(self.words, self.keys, self.script).in_full()
 
-
-pack = cast("Callable[[tuple[Argument, ...]], bytes]", hiredis.pack_command)
-"""The bytes of a command, by its words."""
 
 LEADS = tuple([b"\r\n$%d\r\n" % length for length in range(1024)])
 """What stands before a word of this length in a command, behind the word before: `$`, the length.

@@ -2,6 +2,7 @@
 
 import hashlib
 
+import hiredis
 import pytest
 
 from redmapper.testing import drive
@@ -14,7 +15,6 @@ from redmapper.wire import (
     ask,
     call,
     keys_of,
-    pack,
 )
 
 SCRIPT = Script("one", "return 1")
@@ -53,7 +53,7 @@ def test_another_command_is_in_full_already():
 def test_a_packed_call_tells_its_words():
     """All of them as bytes, whatever is in them."""
     command = call(SCRIPT, [b"a\r\n$1", b""], [1, "ü", b"\0" * 70_000])
-    packed = Packed(pack(command.words), command.keys, SCRIPT)
+    packed = Packed(hiredis.pack_command(command.words), command.keys, SCRIPT)  # type: ignore[arg-type]
     expected = (b"a\r\n$1", b"", b"1", "ü".encode(), b"\0" * 70_000)
     assert (b"EVALSHA", SCRIPT.sha.encode(), b"2", *expected) == packed.words
     assert [b"a\r\n$1", b""] == keys_of(packed) == keys_of(command)
@@ -62,7 +62,7 @@ def test_a_packed_call_tells_its_words():
 def test_a_packed_call_in_full_has_the_text():
     """In place of the digest, as any other."""
     command = call(SCRIPT, [b"a"], [b"x"])
-    full = Packed(pack(command.words), 1, SCRIPT).in_full()
+    full = Packed(hiredis.pack_command(command.words), 1, SCRIPT).in_full()  # type: ignore[arg-type]
     assert (("EVAL", "return 1", b"1", b"a", b"x"), 1) == (full.words, full.keys)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+import hiredis
 from redis import exceptions as theirs
 
 from redmapper.errors import StoreError
 from redmapper.faces.redis_errors import lost, translated
-from redmapper.wire import LEADS, Batch, Command, Packed, Reply, as_bytes, pack
+from redmapper.wire import LEADS, Batch, Command, Packed, Reply, as_bytes
 
 PAUSES = (0.02, 0.1, 0.3, 1.0)
 """Seconds to wait before each resending over a new link; then it is given up."""
@@ -50,13 +51,13 @@ def packed(batch: Batch, *, in_full: bool) -> Iterable[bytes]:
         return _parts(words)
     if len(words) > SOME_WORDS and type(words[0]) is bytes:  # so are mostly all of them
         return (b"*%d%b\r\n" % (len(words), _part(words)),)
-    return (pack(words),)
+    return (hiredis.pack_command(words),)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 def _slices(commands: Sequence[Command | Packed]) -> Iterator[bytes]:
     for start in range(0, len(commands), SLICE):
         part = commands[start : start + SLICE]
-        yield b"".join([pack(command.words) for command in part])
+        yield b"".join([hiredis.pack_command(command.words) for command in part])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 SOME_WORDS = 32

@@ -32,7 +32,7 @@ from redmapper.strategies.lua.packing import packed
 from redmapper.strategies.lua.receipts import LANE_MINUTES, Lane
 from redmapper.strategies.lua.scripts import COMMIT
 from redmapper.strategies.lua.standings import EntryColumns
-from redmapper.wire import Argument, Command, call
+from redmapper.wire import Argument, Command, Packed, call
 from redmapper.work.plan import (
     Absent,
     AtFields,
@@ -51,7 +51,7 @@ from redmapper.work.plan import (
 class CallOfMany(CallWords):
     """Such a call."""
 
-    command: Command
+    command: Command | Packed
     plan: FlushPlan
     mappers: Sequence[MappedClass]
     checked: Mapping[type[Check], Sequence[int]]

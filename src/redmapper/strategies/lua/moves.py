@@ -3,7 +3,7 @@
 A commit of one says in words which owners, sets and members of sorted sets come and go. A call for
 each index costs more than what it does; so what all indexes that a write touches come to is spelled
 out in one function, from the stored bytes to the call of `commit_one.lua`, which says what its
-words mean. What comes or goes as a whole is packed by it, too: most of its words are the same.
+words mean.
 
 The source is plain Python, and kept on the function as `source`.
 """
@@ -11,7 +11,6 @@ The source is plain Python, and kept on the function as `source`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
 from typing import Any, NamedTuple, TypeAlias
 
 from redmapper.mapping.columns import Column
@@ -29,16 +28,16 @@ from redmapper.mapping.inline import (
 )
 from redmapper.strategies.lua.pieces import END, NAMES, listed, same, word
 from redmapper.strategies.lua.scores import Scores
-from redmapper.wire import Command, Packed
+from redmapper.wire import Packed
 
-Tell: TypeAlias = Callable[..., "Command | Packed"]
+Tell: TypeAlias = Callable[..., Packed]
 """`tell(lane, key, version, base, record, fields, gone, number)`, all as bytes.
 
 The entity goes from the record `base` to `record`, None: there is none. `version` is the one that
 it must have (b"": it must be absent), `fields` are written to its hash, `gone` are the names of
 those that go from there, and `number` is what the sequence must reach (b"": nothing). Raises
-ValueError where there is too much of something: each count is a byte. What comes or goes takes
-`leads` as well, and raises IndexError where one is missing (see `pieces`).
+ValueError where there is too much of something: each count is a byte. At the end it takes `leads`,
+and raises IndexError where one is missing (see `pieces`).
 """
 
 
@@ -105,15 +104,9 @@ def generate_tell(held: Held, named: Mapping[str, Any], *, changes: bool) -> Tel
     key.
     """
     names = held.names | names_of(_every_column(held)) | NAMES | {**named}
-    names |= {"HEAD": _head_of(named), "pairs": chain.from_iterable}
-    names |= {"Command": Command, "Packed": Packed}
+    names["Packed"] = Packed
     tell: Tell = generated("tell", _lines(held, named, changes=changes), names)
     return tell
-
-
-def _head_of(named: Mapping[str, Any]) -> tuple[bytes, bytes]:
-    """The first words of a call."""
-    return b"EVALSHA", named["SCRIPT"].sha.encode()
 
 
 def _every_column(held: Held) -> list[Column]:
@@ -123,13 +116,12 @@ def _every_column(held: Held) -> list[Column]:
 
 
 def _lines(held: Held, named: Mapping[str, Any], *, changes: bool) -> Iterator[str]:
-    leads = "" if changes else ", leads=LEADS"
-    yield f"def tell(lane, key, version, base, record, fields, gone, number{leads}):"
+    yield "def tell(lane, key, version, base, record, fields, gone, number, leads=LEADS):"
     indexed = held.sorted or held.sets or held.several
     yield f"    tail = {'tail_of(key)' if indexed else repr(b'')}"
     yield from indented(liat_of(each.terms for each in held.sorted if not each.scores))
     if changes:
-        yield from indented(_change(held))
+        yield from indented(_change(held, named))
     else:
         yield "    if base is None:"
         yield from indented(indented(_move(held, named, "record", _COMES)))
@@ -174,9 +166,7 @@ def _move(held: Held, named: Mapping[str, Any], record: str, way: _Way) -> Itera
     """What comes or goes in all indexes."""
     yield from lines_of(_every_column(held), record, "value")
     yield from _numbers(held, record, "value")
-    yield "lane_key, stored, unit_id = lane.key, RECORDS + key, lane.unit_id.encode()"
-    keys: list[bytes | str] = [word("lane_key"), same(named["SCHEMA"], named["LISTING"])]
-    keys.append(word("stored"))
+    keys: list[bytes | str] = []
     words: list[bytes | str] = []
     for at, each in enumerate(held.owned):
         yield f"claim_{at} = {value_of(each.terms, 'value')}"
@@ -194,48 +184,12 @@ def _move(held: Held, named: Mapping[str, Any], record: str, way: _Way) -> Itera
     for at, (member, score) in enumerate(_entries(held, "value")):
         yield f"member_{at} = {member}"
         words += way.entry(f"member_{at}", score)
-    keys.append(f"{same(named['SEQUENCE'])!r} if number else b''")
-    yield from _counts(held, way)
-    yield "nth, count = b'%d' % lane.number, b'%d' % keys"
-    pieces = [
-        "b'*%d' % words",
-        same(*_head_of(named)),
-        word("count"),
-        *keys,
-        word("nth"),
-        word("unit_id"),
-        same(*named["NAMED"]),
-        *map(word, ("key", "tail", "version", "number", "counts")),
-        *words,
-    ]
-    yield f"pieces = {listed(pieces)}"
-    yield "for name, value in fields.items():"
-    yield f"    pieces += ({word('name')}, {word('value')})"
-    yield f"pieces.append({END!r})"
-    yield "return Packed(b''.join(pieces), keys, SCRIPT)"
-
-
-def _counts(held: Held, way: _Way) -> Iterator[str]:
-    """The lines that count the keys and all words of the call, and what it says of both."""
     owned = [f"owned_{at}" for at in range(len(held.owned))]
     several = [f"len(all_{at})" for at in range(len(held.several))]
-    sets = " + ".join([str(len(held.sets)), *several])
     yield f"owners = {' + '.join(owned) or '0'}"
-    yield f"sets = {sets}"
-    yield f"counts = bytes((owners, {way.sets.format('sets')}, {len(held.sorted)}, 0))"
-    yield f"keys = {_FIRST_KEYS + len(held.sorted)} + owners + sets + (1 if number else 0)"
-    fixed = _OTHER_WORDS + 3 * len(held.sorted)
-    yield f"words = {fixed} + keys + 2 * owners + 2 * len(fields)"
-
-
-_FIRST_KEYS = len(("lane", "schema", "listing", "record"))
-_OTHER_WORDS = sum(
-    (
-        len(("EVALSHA", "digest", "number of keys")),
-        len(("number", "unit id", "minutes", "mapper", "fingerprint")),
-        len(("key", "tail", "version", "number to reach", "counts")),
-    )
-)
+    yield f"sets, moved = {' + '.join([str(len(held.sets)), *several])}, {len(held.sorted)}"
+    yield f"counts = bytes((owners, {way.sets.format('sets')}, moved, 0))"
+    yield from _call(named, keys, words)
 
 
 def _has_value(owned: Owned, record: str) -> str:
@@ -248,30 +202,25 @@ def _has_value(owned: Owned, record: str) -> str:
 # --- what changes ----------------------------------------------------------------------------
 
 
-def _change(held: Held) -> Iterator[str]:
+def _change(held: Held, named: Mapping[str, Any]) -> Iterator[str]:
     """What moves from one record to the other."""
     columns = _every_column(held)
     for record, told in (("base", "old"), ("record", "new")):
         yield from lines_of(columns, record, told)
         yield from _numbers(held, record, told)
-    yield "keys, words = [lane.key, SCHEMA, LISTING, RECORDS + key], []"
-    yield "added, removed, moved = [], [], 0"
+    yield "keys, words, added, removed, owners, moved = [], [], [], [], 0, 0"
     for each in held.owned:
         yield f"comes = {value_of(each.terms, 'new')} if {_has_value(each, 'record')} else b''"
         yield f"goes = {value_of(each.terms, 'old')} if {_has_value(each, 'base')} else b''"
         yield "if comes != goes:"
-        yield f"    keys.append({each.key!r})"
-        yield "    words += (comes, goes)"
-    yield f"owners = len(keys) - {_FIRST_KEYS}"
+        yield f"    keys.append({same(each.key)!r})"
+        yield f"    words += ({word('comes')}, {word('goes')})"
+        yield "    owners += 1"
     yield from _changed_sets(held)
     yield from _moved_entries(held)
-    yield "if number:"
-    yield "    keys.append(SEQUENCE)"
+    yield "sets = len(added) + len(removed)"
     yield "counts = bytes((owners, len(added), len(removed), moved, len(gone)))"
-    yield "return Command("
-    yield "    (*HEAD, b'%d' % len(keys), *keys, b'%d' % lane.number, lane.unit_id.encode(),"
-    yield "    *NAMED, key, tail, version, number, counts, *words, *gone, *pairs(fields.items())),"
-    yield "    len(keys), SCRIPT)"
+    yield from _call(named, ["*keys"], ["*words"])
 
 
 def _moved_entries(held: Held) -> Iterator[str]:
@@ -279,11 +228,11 @@ def _moved_entries(held: Held) -> Iterator[str]:
     news, olds = _entries(held, "new"), _entries(held, "old")
     for each, (new, score), (old, was) in zip(held.sorted, news, olds, strict=True):
         yield f"comes, goes = {new}, {old}"
-        said = score if isinstance(score, str) else repr(score)
-        other = f" or {said} != {was!s}" if each.scores else ""
+        other = f" or {score!s} != {was!s}" if each.scores else ""
         yield f"if comes != goes{other}:"
-        yield f"    keys.append({each.key!r})"
-        yield f"    words += (comes, {said}, goes if comes != goes else b'')"
+        yield f"    keys.append({same(each.key)!r})"
+        yield "    if comes == goes: goes = b''"
+        yield f"    words += {listed([word('comes'), _word(score), word('goes')])}"
         yield "    moved += 1"
 
 
@@ -326,5 +275,49 @@ def _changed_sets(held: Held) -> Iterator[str]:
         yield f"after, before = several_{at}(record), several_{at}(base)"
         yield f"added += [{head!r} + each for each in after if each not in before]"
         yield f"removed += [{head!r} + each for each in before if each not in after]"
-    yield "keys += added"
-    yield "keys += removed"
+    yield f"for each in (*added, *removed): keys += ({word('each')})"
+
+
+# --- the call --------------------------------------------------------------------------------
+
+
+def _call(
+    named: Mapping[str, Any], keys: Iterable[bytes | str], words: Iterable[bytes | str]
+) -> Iterator[str]:
+    """The last lines: all of it, with the pieces of these keys, and of these words behind `counts`.
+
+    There are so many `owners`, `sets` and `moved` members of sorted sets.
+    """
+    yield f"keys_in_all = {_FIRST_KEYS} + owners + sets + moved + (1 if number else 0)"
+    yield f"words_in_all = {_OTHER_WORDS} + keys_in_all + 2 * owners + 3 * moved + len(gone)"
+    yield "lane_key, stored, unit_id = lane.key, RECORDS + key, lane.unit_id.encode()"
+    yield "nth, count = b'%d' % lane.number, b'%d' % keys_in_all"
+    pieces = [
+        "b'*%d' % (words_in_all + 2 * len(fields))",
+        same("EVALSHA", named["SCRIPT"].sha),
+        *map(word, ("count", "lane_key")),
+        same(named["SCHEMA"], named["LISTING"]),
+        word("stored"),
+        *keys,
+        f"{same(named['SEQUENCE'])!r} if number else b''",
+        *map(word, ("nth", "unit_id")),
+        same(*named["NAMED"]),
+        *map(word, ("key", "tail", "version", "number", "counts")),
+        *words,
+    ]
+    yield f"pieces = {listed(pieces)}"
+    yield f"for name in gone: pieces += ({word('name')})"
+    yield "for name, value in fields.items():"
+    yield f"    pieces += ({word('name')}, {word('value')})"
+    yield f"pieces.append({END!r})"
+    yield "return Packed(b''.join(pieces), keys_in_all, SCRIPT)"
+
+
+_FIRST_KEYS = len(("lane", "schema", "listing", "record"))
+_OTHER_WORDS = sum(
+    (
+        len(("EVALSHA", "digest", "number of keys")),
+        len(("number", "unit id", "minutes", "mapper", "fingerprint")),
+        len(("key", "tail", "version", "number to reach", "counts")),
+    )
+)

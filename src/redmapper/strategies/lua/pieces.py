@@ -9,7 +9,6 @@ ends, the function is called once more with `ANY_LEAD`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import groupby
 
 from redmapper.wire import LEADS, Argument, as_bytes
 
@@ -49,8 +48,14 @@ END = b"\r\n"
 
 
 def _merged(pieces: Iterable[bytes | str]) -> Iterator[str]:
-    for alike, some in groupby(pieces, key=lambda piece: isinstance(piece, bytes)):
-        if alike:
-            yield repr(b"".join(some))  # type: ignore[arg-type]
-        else:
-            yield from map(str, some)
+    same_so_far = b""
+    for piece in pieces:
+        if isinstance(piece, bytes):
+            same_so_far += piece
+            continue
+        if same_so_far:
+            yield repr(same_so_far)
+        yield piece
+        same_so_far = b""
+    if same_so_far:
+        yield repr(same_so_far)

@@ -30,7 +30,7 @@ from redmapper.query.selection import Order, Selection, column_of
 from redmapper.strategies.lua.literals import Expression, Read, Spelled, read_of
 from redmapper.strategies.lua.pieces import ANY_LEAD, END, NAMES, listed, same, word
 from redmapper.strategies.lua.scores import MARKS
-from redmapper.wire import Argument, Command, Packed, pack
+from redmapper.wire import Argument, Command, Packed
 
 MOST_SHAPES = 1_000
 """Shapes that a partition remembers; more are not made by hand."""
@@ -77,7 +77,8 @@ class Shape:
             names |= expression.names
         say: Say = generated("say", _lines(self), names)
         again = say(self.conditions, self.limit, ANY_LEAD)
-        return say if again == pack(self.command.words) else _nothing
+        same = again is not None and Packed(again).words == self.command.sent
+        return say if same else _nothing
 
     def fill(self, conditions: Sequence[Predicate], limit: int | None) -> Packed | None:
         """The same call with other literals; None where these make another shape of it."""

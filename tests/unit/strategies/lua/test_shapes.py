@@ -29,7 +29,7 @@ from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.literals import Expression, Spelled, read_of
 from redmapper.strategies.lua.scripts import FIND
 from redmapper.strategies.lua.shapes import MOST_SHAPES, Said, Shapes
-from redmapper.wire import call, keys_of, pack
+from redmapper.wire import as_bytes, call, keys_of
 
 
 @attrs.define
@@ -189,9 +189,9 @@ def selection(conditions: list[Predicate], **options: Any) -> Selection:
 
 
 class Sent(NamedTuple):
-    """All that a search says: the bytes of its first call, and what is known of these."""
+    """All that a search says: the words of its first call, and what is known of these."""
 
-    packed: bytes
+    words: list[bytes]
     keys: list[bytes]
     known: list[Any]
 
@@ -201,7 +201,7 @@ def sent(shapes: Shapes, asked: Selection, wanted: str) -> Sent:
     search = Search(SPACE, shapes, asked, wanted)
     command, said = search.command, search.said
     known = [getattr(said, name) for name in Said._fields if name not in ("keys", "words")]
-    return Sent(pack(command.words), keys_of(command), known)
+    return Sent([*map(as_bytes, command.words)], keys_of(command), known)
 
 
 def anew(asked: Selection, wanted: str) -> Sent:
