@@ -47,7 +47,6 @@ class Command(NamedTuple):
     """One command: its words, and how many of the words are keys (for the log).
 
     A reading of a thousand records makes a thousand of these: a named tuple is the cheapest value.
-    A long one that is said in bytes alone, its name too, is packed sooner.
     """
 
     words: tuple[Argument, ...]

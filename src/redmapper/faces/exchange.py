@@ -49,8 +49,6 @@ def packed(batch: Batch, *, in_full: bool) -> Iterable[bytes]:
     words = command.words
     if len(words) > MANY_WORDS:
         return _parts(words)
-    if len(words) > SOME_WORDS and type(words[0]) is bytes:  # so are mostly all of them
-        return (b"*%d%b\r\n" % (len(words), _part(words)),)
     return (hiredis.pack_command(words),)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
@@ -59,9 +57,6 @@ def _slices(commands: Sequence[Command | Packed]) -> Iterator[bytes]:
         part = commands[start : start + SLICE]
         yield b"".join([hiredis.pack_command(command.words) for command in part])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
-
-SOME_WORDS = 32
-"""Of one command: more are joined sooner than hiredis packs them, where they are bytes."""
 
 MANY_WORDS = 2_000
 """Of one command: so many are packed and sent at once, for the same reason."""

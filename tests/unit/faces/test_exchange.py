@@ -6,8 +6,8 @@ import pytest
 from redis import exceptions as theirs
 
 from redmapper import ForeignType, OutOfMemory
-from redmapper.faces.exchange import MANY_WORDS, SOME_WORDS, accepted, packed, unknown_script
-from redmapper.wire import Argument, Batch, Command, Script, call
+from redmapper.faces.exchange import MANY_WORDS, accepted, packed, unknown_script
+from redmapper.wire import Argument, Batch, Command, Packed, Script, call
 
 SCRIPT = Script("one", "return 1")
 BATCH = Batch(
@@ -51,13 +51,21 @@ def test_a_command_of_many_words_is_packed_in_parts(last: Argument, count: int):
 
 
 @pytest.mark.parametrize("last", [b"", b"\xff" * 5000, "ü", 2**70], ids=repr)
-@pytest.mark.parametrize("count", [2, SOME_WORDS, SOME_WORDS + 1, 3 * SOME_WORDS])
-def test_a_command_of_bytes_is_packed_as_any_other(last: Argument, count: int):
-    """Though not all of its words may be bytes."""
-    words = (b"EVALSHA", *[b"%d" % number for number in range(count - 2)], last)
-    encoded = [word if isinstance(word, bytes) else str(word).encode() for word in words]
-    batch = Batch("commit", b"home", (Command(words),))
-    assert [resp(*encoded)] == list(packed(batch, in_full=False))
+def test_any_word_is_packed(last: Argument):
+    """Of a command of few words, in one piece."""
+    encoded = last if isinstance(last, bytes) else str(last).encode()
+    batch = Batch("commit", b"home", (Command((b"EVALSHA", 12, last)),))
+    assert [resp(b"EVALSHA", b"12", encoded)] == list(packed(batch, in_full=False))
+
+
+def test_what_is_packed_is_sent_as_it_is():
+    """Unless it must go in full, or beside others."""
+    said = Packed(resp(b"EVALSHA", SCRIPT.sha.encode(), b"1", b"k\r\n"), 1, SCRIPT)
+    assert [said.packed] == list(packed(Batch("find", b"home", (said,)), in_full=False))
+    in_full = resp(b"EVAL", b"return 1", b"1", b"k\r\n")
+    assert [in_full] == list(packed(Batch("find", b"home", (said,)), in_full=True))
+    both = Batch("find", b"home", (said, Command(("GET", b"a"))))
+    assert [said.packed + resp(b"GET", b"a")] == list(packed(both, in_full=False))
 
 
 @pytest.mark.parametrize(

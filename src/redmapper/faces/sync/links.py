@@ -64,12 +64,13 @@ class SharedLinks:
         """They are the user's."""
 
 
-QUIET = 0.005
+QUIET = 0.001
 """Seconds for which nothing is expected to come over a link that has just been used.
 
-To look is a system call, which costs a busy client a twentieth of its round trip; one that rests
-for longer does not notice. Should the server close the link in this time, then what is sent on it
-is lost, and sent again, as when it is closed a moment later.
+To look is a system call, which costs a busy client some three of a hundred microseconds; one that
+rests for longer does not notice. Should the server close the link in this time, then what is sent
+on it may have been done for all one knows, as when it is closed a moment later: it is sent again,
+and where that fails a commit says that its outcome is unknown.
 """
 
 
@@ -78,8 +79,9 @@ class OwnLinks:
     """Connections that a store has for itself, and so does not give back to the pool.
 
     To take one off the pool costs as much as the round trip. As the pool does, it is looked at
-    before it is used whether the server has closed it meanwhile: what was surely not sent can be
-    told from what may have been. A forked child leaves those of its parent.
+    before it is used, unless it has been just now, whether the server has closed it meanwhile: what
+    was surely not sent can be told from what may have been. A forked child leaves those of its
+    parent.
     """
 
     client: redis.Redis

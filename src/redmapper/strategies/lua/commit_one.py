@@ -7,7 +7,7 @@ of is one that nobody waits for. The words are told by a function that is genera
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import Any, cast
 
 import attrs
 
@@ -16,6 +16,7 @@ from redmapper.strategies.lua.calls import CallWords
 from redmapper.strategies.lua.entries import Places
 from redmapper.strategies.lua.foreign import Types
 from redmapper.strategies.lua.layout import cut, parted
+from redmapper.strategies.lua.moves import Tell
 from redmapper.strategies.lua.pieces import ANY_LEAD
 from redmapper.strategies.lua.receipts import Lane
 from redmapper.wire import Command, Packed
@@ -92,9 +93,14 @@ def compile_one(
     said = b"%d" % number if number else b""
     words = lane, key, version, base, record, fields, gone, said
     try:
-        command = affected.tell(*words)
+        command = _told(affected.tell, words)
     except ValueError:
         return None
-    except IndexError:
-        command = affected.tell(*words, ANY_LEAD)
     return CallOfOne(command, write, number)
+
+
+def _told(tell: Tell, words: tuple[Any, ...]) -> Packed:
+    try:
+        return tell(*words)
+    except IndexError:
+        return tell(*words, ANY_LEAD)

@@ -46,7 +46,7 @@ from redmapper.strategies.lua.literals import Expression, Spelled
 from redmapper.strategies.lua.objects import BareRow, entities_of_rows, fields_of, record_of
 from redmapper.strategies.lua.packing import Nested
 from redmapper.strategies.lua.scripts import FIND
-from redmapper.strategies.lua.shapes import Said, Shapes
+from redmapper.strategies.lua.shapes import Known, Said, Shapes
 from redmapper.strategies.lua.ways import covered_by, way_by
 from redmapper.strategies.lua.wording import Wording
 from redmapper.wire import HEAD, Argument, Batch, Command, Flow, Packed, Reply, call, keys_of
@@ -123,11 +123,11 @@ class Search:
         self.selection = selection
         self.limit = ALL if selection.limit is None else selection.limit
         self.wanted = wanted
-        self.said: Said
+        self.known: Known
         self.command: Command | Packed
-        self.said, self.command = shapes.fill(selection, wanted) or self._say(shapes)
+        self.known, self.command = shapes.fill(selection, wanted) or self._say(shapes)
 
-    def _say(self, shapes: Shapes) -> tuple[Said, Command]:
+    def _say(self, shapes: Shapes) -> tuple[Known, Command]:
         """Say it anew, with the first call; remembered where all of it is said."""
         self.judge = self.planned.late
         if self.judge is not None:  # judged on whole records, and cut afterwards
@@ -135,8 +135,8 @@ class Search:
         said = self._sized() or self._said_in_full
         command = self._call(said, self.limit, self.wanted)
         if self.judge is None and self.planned.wording.like_others:
-            shapes.learn(self.selection, self.wanted, said, command)
-        return said, command
+            shapes.learn(self.selection, self.wanted, said.known, command)
+        return said.known, command
 
     @cached_property
     def planned(self) -> Planned:
@@ -163,13 +163,13 @@ class Search:
 
     def walks(self, step: Step) -> bool:
         """Whether the script has walked."""
-        return self.said.walks[step.way - 1]
+        return self.known.walks[step.way - 1]
 
     # --- steps ---
 
     def first(self) -> Flow[Step]:
         """The first step, by the way that the script takes."""
-        return self._step(self.said, self.command)
+        return self._step(self.known, self.command)
 
     def beyond(self, step: Step, missing: int = ALL) -> Flow[Step]:
         """What follows a step: the sources that it had picked, from its cursor on."""
@@ -182,14 +182,14 @@ class Search:
         access = self.planned.accesses[step.way - 1]
         wanted = "keys" if step.keys_only else self.wanted
         said = self._way(access, sources, walks=self._walked(access))
-        found = yield from self._step(said, self._call(said, missing, wanted))
+        found = yield from self._step(said.known, self._call(said, missing, wanted))
         return found._replace(way=step.way)  # the script was given this one alone, its first
 
     def chunk(self, way: int, keys: list[KeyBytes]) -> Flow[Step]:
         """These keys, judged."""
         access = attrs.evolve(self.planned.accesses[way - 1], distinct=True)
         said = self._way(access, [["keys", 0, keys]], walks=False)
-        return self._step(said, self._call(said, self.limit, self.wanted))
+        return self._step(said.known, self._call(said, self.limit, self.wanted))
 
     def _way(self, access: Access, sources: list[Nested], *, walks: bool) -> Said:
         """The way of an access, over other sources."""
@@ -198,9 +198,9 @@ class Search:
         way = way_by(wording, access, covers, ["any", sources], walks=walks)
         return wording.said_by(way)
 
-    def _step(self, said: Said, command: Command | Packed) -> Flow[Step]:
+    def _step(self, known: Known, command: Command | Packed) -> Flow[Step]:
         """One call of the script. Raises SchemaMismatch where the entries are another mapper's."""
-        reply = yield from self.ask(said, command)
+        reply = yield from self.ask(known, command)
         if reply[0] == b"few":
             return self._few(*reply[1:])
         kind, way, seen, read, source, cursor, picked, found, records, *cut = reply
@@ -221,16 +221,17 @@ class Search:
 
     def plan(self) -> Flow[Reply]:
         """The way that the script would take, and the sizes of all."""
-        return self.ask(self.said, self._call(self.said, self.limit, "plan"))
+        said = self._said_in_full
+        return self.ask(said.known, self._call(said, self.limit, "plan"))
 
-    def ask(self, said: Said, command: Command | Packed) -> Flow[Reply]:
+    def ask(self, known: Known, command: Command | Packed) -> Flow[Reply]:
         """The script's reply."""
 
         def types() -> dict[bytes, str]:
-            return dict(zip(keys_of(command), said.types, strict=True))
+            return dict(zip(keys_of(command), known.types, strict=True))
 
         def hidden() -> frozenset[Argument]:  # keys, bounds and values are not shown either
-            words = command.words[HEAD:] if said.secret else ()
+            words = command.words[HEAD:] if known.secret else ()
             return frozenset(each for each in words if isinstance(each, bytes))
 
         batch = Batch("find", self.keyspace.schema, (command,), hidden)
@@ -243,7 +244,7 @@ class Search:
     def _call(self, said: Said, missing: int, wanted: str) -> Command:
         """The call of the script for a step, which is told before all else whose rows, how many."""
         cut, page = missing, _rows_at_most(missing)
-        if wanted == "fields" and not said.names:  # keys alone
+        if wanted == "fields" and not said.known.names:  # keys alone
             page = 5 * ROWS if missing == ALL else page
         elif wanted != "count":
             if self.judge is not None:
@@ -251,7 +252,7 @@ class Search:
             page = _rows_of_step(missing)
         header: list[Argument] = [
             *head_of(self.selection.mapped, self.keyspace.tag),
-            "size" if said.sized else wanted,
+            "size" if said.known.sized else wanted,
             _rows_at_most(self.limit),
             _rows_at_most(cut),
             page,
@@ -279,7 +280,7 @@ class Search:
         self, keys: list[KeyBytes], records: list[Reply], cut: Sequence[int]
     ) -> list[BareRow]:
         """Rows with the values of some fields; None in place of these is a record that is gone."""
-        names = self.said.names or ()
+        names = self.known.names or ()
         fields = fields_of(names, tuple(cut))
         if not names:
             return [(key, (), fields) for key in keys]
@@ -297,12 +298,12 @@ class Search:
 
 
 def _rows_at_most(count: int) -> Argument:
-    """A number of rows as it is told; of the first step it is the limit."""
+    """A number of rows as it is told; in a first step, which others may be like, the limit."""
     return ALL if count < 0 else Spelled.by(b"%d" % count, Expression("b'%d' % limit"))
 
 
 def _rows_of_step(count: int) -> Argument:
-    """How many rows of so many one step may answer."""
+    """How many rows of so many, as above, one step may answer."""
     if count < 0:
         return ROWS
     return Spelled.by(b"%d" % min(count, ROWS), Expression(f"b'%d' % min(limit, {ROWS})"))
@@ -365,7 +366,7 @@ class Finder:
         """The entities of a selection, but for the first so many."""
         search, mapped = self._search(selection), selection.mapped
         # Rows that are put in order here must be records, unless it is by key alone.
-        ordered = selection.limit is not None or search.said.order.by_key_alone
+        ordered = selection.limit is not None or search.known.order.by_key_alone
         search.bare = search.wanted == "fields" and ordered
         rows: list[Any] = (yield from self._found(search))[skip:]
         if search.bare:
@@ -382,14 +383,14 @@ class Finder:
             return []
         step = yield from search.first()
         if step.keys_only:
-            search.bare = search.bare and search.said.order.by_key_alone
+            search.bare = search.bare and search.known.order.by_key_alone
             rows = yield from self._in_chunks(search, step)
         elif search.walks(step):
             return (yield from self._walked(search, step))
         else:
             rows = step.rows
         if selection.limit is None or step.keys_only or search.judge is not None:
-            sort_rows(rows, search.said.order, selection.mapped)
+            sort_rows(rows, search.known.order, selection.mapped)
         return rows[: selection.limit]
 
     def _walked(self, search: Search, step: Step) -> Flow[list[Row]]:
@@ -472,7 +473,7 @@ class Finder:
             others=tuple(use for at, use in enumerate(uses, 1) if at != way),
             on_server=tuple(repr(each) for each, _ in wording.tests if each not in access.by),
             here=tuple(map(repr, wording.late)),
-            order=_order_of(asking, walks=asking.said.walks[way - 1]),
+            order=_order_of(asking, walks=asking.known.walks[way - 1]),
             advice=advice_for(selection, access),
         )
         if not analyze:

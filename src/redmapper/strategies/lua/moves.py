@@ -26,7 +26,7 @@ from redmapper.mapping.inline import (
     raw_of_one,
     value_of,
 )
-from redmapper.strategies.lua.pieces import END, NAMES, listed, same, word
+from redmapper.strategies.lua.pieces import LAST, NAMES, listed, same, word
 from redmapper.strategies.lua.scores import Scores
 from redmapper.wire import Packed
 
@@ -309,7 +309,7 @@ def _call(
     yield f"for name in gone: pieces += ({word('name')})"
     yield "for name, value in fields.items():"
     yield f"    pieces += ({word('name')}, {word('value')})"
-    yield f"pieces.append({END!r})"
+    yield f"pieces.append({LAST!r})"
     yield "return Packed(b''.join(pieces), keys_in_all, SCRIPT)"
 
 

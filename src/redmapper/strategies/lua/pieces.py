@@ -43,7 +43,7 @@ def listed(pieces: Iterable[bytes | str]) -> str:
     return f"[{', '.join(_merged(pieces))}]"
 
 
-END = b"\r\n"
+LAST = b"\r\n"
 """The last piece of a call."""
 
 

@@ -19,7 +19,6 @@ The source of the function is plain Python, and kept on it as `source`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
 import attrs
@@ -28,25 +27,23 @@ from redmapper.mapping.inline import generated
 from redmapper.mapping.predicates import And, Between, Compare, Predicate
 from redmapper.query.selection import Order, Selection, column_of
 from redmapper.strategies.lua.literals import Expression, Read, Spelled, read_of
-from redmapper.strategies.lua.pieces import ANY_LEAD, END, NAMES, listed, same, word
+from redmapper.strategies.lua.pieces import ANY_LEAD, LAST, NAMES, listed, same, word
 from redmapper.strategies.lua.scores import MARKS
-from redmapper.wire import Argument, Command, Packed
+from redmapper.wire import Argument, Command, Packed, Script
 
 MOST_SHAPES = 1_000
 """Shapes that a partition remembers; more are not made by hand."""
 
 
-class Said(NamedTuple):
-    """A query as it is told to the script: its keys and their types, the words behind the header.
+class Known(NamedTuple):
+    """What is known of all queries of a shape: the types of the keys they name, and what comes.
 
     `walks`: of each way, whether it is a walk. `secret`: the words must not be shown. `order` and
     `names`: in which order rows are wanted, and what of them. `sized`: the words are ranges and
     sets, whose sizes are the answer.
     """
 
-    keys: list[bytes]
     types: tuple[str, ...]
-    words: list[Argument]
     walks: tuple[bool, ...]
     secret: bool
     order: Order
@@ -54,43 +51,61 @@ class Said(NamedTuple):
     sized: bool = False
 
 
+class Said(NamedTuple):
+    """A query as it is told to the script: its keys, the words behind the header, what is known."""
+
+    keys: list[bytes]
+    words: list[Argument]
+    known: Known
+
+
 Say: TypeAlias = Callable[..., "bytes | None"]
 """The packed call: `say(conditions, limit, leads)`, None where it is another's shape."""
 
 
-@attrs.define(slots=False)
+@attrs.frozen(eq=False)
 class Shape:
-    """What was said once: the call, of these conditions and this limit, and what reads them."""
+    """Says the queries of a shape, each by a call with so many keys."""
 
-    said: Said
+    known: Known
+    say: Say
+    keys: int
+    script: Script | None
+
+    def fill(self, conditions: Sequence[Predicate], limit: int | None) -> Packed | None:
+        """The call of this one; None where its literals make another shape of it."""
+        try:
+            said = self.say(conditions, limit)
+        except IndexError:
+            said = self.say(conditions, limit, ANY_LEAD)
+        return None if said is None else Packed(said, self.keys, self.script)
+
+
+@attrs.frozen(eq=False)
+class Once:
+    """A query that has been asked once: its conditions, what reads them, its limit, its call."""
+
+    known: Known
     command: Command
     conditions: Sequence[Predicate]
     limit: int | None
     reads: tuple[Read, ...]
 
-    @cached_property
-    def say(self) -> Say:
-        """What says it with other literals: made when there are others, which may never be."""
+    def shape(self) -> Shape:
+        """What says others like it: made when there is one, which may never be."""
         names: dict[str, Any] = {f"read_{at}": read for at, read in enumerate(self.reads)}
         names |= NAMES
         for expression in _expressions(self.command):
             names |= expression.names
         say: Say = generated("say", _lines(self), names)
         again = say(self.conditions, self.limit, ANY_LEAD)
-        same = again is not None and Packed(again).words == self.command.sent
-        return say if same else _nothing
-
-    def fill(self, conditions: Sequence[Predicate], limit: int | None) -> Packed | None:
-        """The same call with other literals; None where these make another shape of it."""
-        try:
-            said = self.say(conditions, limit)
-        except IndexError:
-            said = self.say(conditions, limit, ANY_LEAD)
-        return None if said is None else Packed(said, self.command.keys, self.command.script)
+        if again is None or Packed(again).words != self.command.sent:
+            say = _nothing
+        return Shape(self.known, say, self.command.keys, self.command.script)
 
 
 def _nothing(*_: object) -> None:
-    """What is said of a shape that has more to it than is known."""
+    """What is said of a shape that has more to it than was thought."""
 
 
 def _expressions(command: Command) -> Iterator[Expression]:
@@ -98,43 +113,46 @@ def _expressions(command: Command) -> Iterator[Expression]:
     return (each.made for each in command.words if isinstance(each, Spelled))
 
 
-def _lines(shape: Shape) -> Iterator[str]:
+def _lines(once: Once) -> Iterator[str]:
     """The function: literals are read, words made of them, and all words joined."""
     yield "def say(conditions, limit, leads=LEADS):"
-    for at in range(len(shape.reads)):
+    for at in range(len(once.reads)):
         yield f"    literal_{at} = read_{at}(conditions[{at}])"
         yield f"    if literal_{at} is None: return None"
         yield f"    low_{at}, high_{at}, _, raws_{at} = literal_{at}"
-    made = {each.source: "" for each in _expressions(shape.command)}
+    made = {each.source: "" for each in _expressions(once.command)}
     for at, source in enumerate(made):
         made[source] = name = f"word_{at}"
         yield f"    {name} = {source}"
-        if shape.said.sized:  # a cut between two members, for which no size is known
+        if once.known.sized:  # a cut between two members, for which no size is known
             yield f"    if {name}[:1] in {MARKS!r}: return None"
-    words = shape.command.words
+    words = once.command.words
     pieces = [word(made[x.made.source]) if isinstance(x, Spelled) else same(x) for x in words]
-    yield f"    return b''.join({listed([b'*%d' % len(words), *pieces, END])})"
+    yield f"    return b''.join({listed([b'*%d' % len(words), *pieces, LAST])})"
 
 
 @attrs.frozen(eq=False)
 class Shapes:
     """The shapes of one partition's queries."""
 
-    _known: dict[object, Shape] = attrs.field(factory=dict)
+    _known: dict[object, Shape | Once] = attrs.field(factory=dict)
 
     def __len__(self) -> int:
         return len(self._known)
 
-    def fill(self, selection: Selection, wanted: str) -> tuple[Said, Packed] | None:
+    def fill(self, selection: Selection, wanted: str) -> tuple[Known, Packed] | None:
         """The call, if a query of this shape has been said before, and what is known of it."""
         conditions = _conditions(selection.where)
-        shape = self._known.get(_key(selection, conditions, wanted))
+        key = _key(selection, conditions, wanted)
+        shape = self._known.get(key)
         if shape is None:
             return None
+        if isinstance(shape, Once):
+            shape = self._known[key] = shape.shape()
         command = shape.fill(conditions, selection.limit)
-        return None if command is None else (shape.said, command)
+        return None if command is None else (shape.known, command)
 
-    def learn(self, selection: Selection, wanted: str, said: Said, command: Command) -> None:
+    def learn(self, selection: Selection, wanted: str, known: Known, command: Command) -> None:
         """Remember what has been said by this call, if only literals can differ."""
         conditions = _conditions(selection.where)
         key = _key(selection, conditions, wanted)
@@ -146,7 +164,7 @@ class Shapes:
             return
         if len(self._known) >= MOST_SHAPES:
             self._known.clear()
-        self._known[key] = Shape(said, command, conditions, selection.limit, reads)
+        self._known[key] = Once(known, command, conditions, selection.limit, reads)
 
 
 def _conditions(where: Predicate | None) -> tuple[Any, ...]:

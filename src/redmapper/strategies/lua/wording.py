@@ -25,7 +25,7 @@ from redmapper.strategies.lua.literals import Expression, Spelled
 from redmapper.strategies.lua.packing import Nested, packed_terms
 from redmapper.strategies.lua.ranges import NOWHERE, Ends, cuts_between
 from redmapper.strategies.lua.scores import Scores, between_members, scored_by, scores_of
-from redmapper.strategies.lua.shapes import Said
+from redmapper.strategies.lua.shapes import Known, Said
 from redmapper.strategies.lua.ways import Way, sorts_of, sources_of, told_of, way_of
 
 _SCORES = 3
@@ -274,7 +274,7 @@ class Wording:
                 self.like_others = False
                 return None
             words += [_COUNTED[kind], at, *ends]
-        return self._said(words, (False,))._replace(sized=True)
+        return self._said(words, (False,), sized=True)
 
     def said_by(self, way: Way) -> Said:
         """All of it, with this way alone."""
@@ -289,11 +289,11 @@ class Wording:
         terms = [word for word in told if not isinstance(word, bytes)]
         return [packed_terms(terms), *told_of(self, ways, told)]
 
-    def _said(self, words: Words, walks: tuple[bool, ...]) -> Said:
+    def _said(self, words: Words, walks: tuple[bool, ...], *, sized: bool = False) -> Said:
         """These words, the keys that they name, and what is to be known of the rows."""
         types, secret = tuple(self.keys.values()), self.secret or self.mapped.hides_key
         order, names = self.selection.order, self.selection.names
-        return Said(list(self.keys), types, words, walks, secret, order, names)
+        return Said(list(self.keys), words, Known(types, walks, secret, order, names, sized))
 
     def _start(self) -> Words:
         after = self.selection.after

@@ -258,9 +258,10 @@ def test_a_check_of_fields_is_for_the_other_script():
     ("tags", "expected"), [(MOST, True), (MOST + 1, False)], ids=["just enough", "too many"]
 )
 @pytest.mark.parametrize("turn", [1, -1], ids=["come", "go"])
-def test_too_many_entries_are_for_the_other_script(tags: int, turn: int, expected: bool):  # noqa: FBT001 - a case
-    """Each count is a byte."""
-    before, after = ({}, {"tags": [f"{number}" for number in range(tags)]})[::turn]
+@pytest.mark.parametrize("size", [3, 2000], ids=["short", "long"])
+def test_too_many_entries_are_for_the_other_script(tags: int, turn: int, size: int, expected: bool):  # noqa: FBT001 - a case
+    """Each count is a byte; however long the words are."""
+    before, after = ({}, {"tags": [f"{number:0{size}}" for number in range(tags)]})[::turn]
     call = compile_one(write(before, after), None, PLACES, THROUGH)
     assert expected == (call is not None)
 
@@ -346,7 +347,7 @@ def by_many(call: CommitCall, sections: Read) -> dict[str, Any]:
     }
 
 
-texts = st.sampled_from(["", "a", "A", "b", "x" * 64, "x" * 65, "y" * 200, "x" * 600])
+texts = st.sampled_from(["", "a", "A", "b", "x" * 64, "x" * 65, "y" * 200, "x" * 600, "z" * 1100])
 users = st.fixed_dictionaries(
     {},
     optional={

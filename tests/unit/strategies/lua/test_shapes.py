@@ -28,7 +28,7 @@ from redmapper.strategies.lua.find import Planned, Search
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.literals import Expression, Spelled, read_of
 from redmapper.strategies.lua.scripts import FIND
-from redmapper.strategies.lua.shapes import MOST_SHAPES, Said, Shapes
+from redmapper.strategies.lua.shapes import MOST_SHAPES, Known, Shapes
 from redmapper.wire import as_bytes, call, keys_of
 
 
@@ -193,15 +193,14 @@ class Sent(NamedTuple):
 
     words: list[bytes]
     keys: list[bytes]
-    known: list[Any]
+    known: Known
 
 
 def sent(shapes: Shapes, asked: Selection, wanted: str) -> Sent:
     """What is said, at once where that is known."""
     search = Search(SPACE, shapes, asked, wanted)
-    command, said = search.command, search.said
-    known = [getattr(said, name) for name in Said._fields if name not in ("keys", "words")]
-    return Sent([*map(as_bytes, command.words)], keys_of(command), known)
+    words = [*map(as_bytes, search.command.words)]
+    return Sent(words, keys_of(search.command), search.known)
 
 
 def anew(asked: Selection, wanted: str) -> Sent:
@@ -340,9 +339,9 @@ def test_a_known_shape_needs_no_order(monkeypatch: pytest.MonkeyPatch):
         selection([Things.city == city], terms=(Things.age.desc(),), limit=3, fields=(b"name",))
         for city in "ab"
     ]
-    first = Search(SPACE, shapes, asked[0], "fields").said
+    first = Search(SPACE, shapes, asked[0], "fields").known
     monkeypatch.setattr(Selection, "order", None)
-    again = Search(SPACE, shapes, asked[1], "fields").said
+    again = Search(SPACE, shapes, asked[1], "fields").known
     assert (first.order, (b"name", b"age")) == (again.order, again.names)
 
 
@@ -389,11 +388,11 @@ def test_a_condition_that_nothing_meets_is_not_remembered(monkeypatch: pytest.Mo
 
 def test_shapes_are_forgotten_rather_than_piled_up():
     """A program that makes ever new ones does not grow without end."""
-    shapes, said = Shapes(), Search(SPACE, Shapes(), selection([Things.city == "a"]), "rows")
+    shapes, known = Shapes(), Search(SPACE, Shapes(), selection([Things.city == "a"]), "rows").known
     for number in range(MOST_SHAPES + 1):
         fields = (b"%d" % number,)
         asked = selection([Things.city == "a"], fields=fields)
-        shapes.learn(asked, "fields", said.said, call(FIND, [], []))
+        shapes.learn(asked, "fields", known, call(FIND, [], []))
     assert 1 == len(shapes)
 
 

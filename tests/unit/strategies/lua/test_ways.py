@@ -109,14 +109,20 @@ def selected(*where: Predicate, mapped: MappedClass = MAPPED, **options: Any) ->
     return Selection(mapped, condition, **{"scan": True, **options})
 
 
+HEADER = 10
+
+
 def said(selection: Selection, wanted: str = "fields") -> Said:
     """A query as it is told to the script."""
-    return Search(SPACE, Shapes(), selection, wanted).said
+    search = Search(SPACE, Shapes(), selection, wanted)
+    command = search.command
+    keys = keys_of(command)
+    return Said(keys, [*command.words[HEAD + len(keys) + HEADER :]], search.known)
 
 
 def resolved(query: Said) -> Told:
     """What is told of its ways."""
-    assert not query.sized
+    assert not query.known.sized
     return told_ways(query.keys, [*range(10), *query.words])
 
 
