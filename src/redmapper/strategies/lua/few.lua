@@ -17,8 +17,9 @@ end
 
 -- Those that pass a test are moved to the front: how many; nothing where it can not be told.
 local function passed(test, tails, count)
-  local set, low, high, kept, nones = KEYS[test[1]], ARGV[test[2]], ARGV[test[3]], 0, {}
-  if not test[2] then
+  local asks, key, low, high = unpack(told, test, test + 3)
+  local set, kept, nones = KEYS[key], 0, {}
+  if asks == 1 then
     local found = call('SMISMEMBER', set, unpack(tails, 1, count))
     for i = 1, count do
       if found[i] == 1 then
@@ -28,8 +29,8 @@ local function passed(test, tails, count)
     end
     return kept
   end
-  local least, with_least = score_at(low)
-  local most, without_most = score_at(high)
+  local least, with_least = score_at(ARGV[low])
+  local most, without_most = score_at(ARGV[high])
   local scores = call('ZMSCORE', set, unpack(tails, 1, count))
   for i = 1, count do
     local number = scores[i]
@@ -85,19 +86,20 @@ local function few_in_order(order, tails, count)
     return sorted
   end
 
-  local key_descends, set, rows, numbers = order[1] == 1, order[2], {}, {}
+  local terms, rows, numbers = told[order], {}, {}
+  local key_descends, set, descends = told[order + 1] == 1, told[order + 2], told[order + 3] == 1
   local sign = key_descends and -1 or 1
   for i = 1, count do
     rows[i] = i
   end
-  if set then
+  if terms > 1 then
     local nones = {}
     numbers = call('ZMSCORE', KEYS[set], unpack(tails, 1, count))
     for i = 1, count do
       local number = numbers[i]
       if number then numbers[i] = number + 0 else nones[#nones + 1] = tails[i] end
     end
-    return are_none(KEYS[set], nones) and by_number(rows, numbers, order[3] == 1, function(some)
+    return are_none(KEYS[set], nones) and by_number(rows, numbers, descends, function(some)
       table.sort(some, function(a, b) return sign * by_bytes(tails[a], tails[b]) < 0 end)
     end)
   end
@@ -111,8 +113,8 @@ end
 
 -- Those of some entries that pass what a way leaves, moved to the front: how many; nothing as above.
 local function passing(of, tails, count)
-  for t = 1, #of.left do
-    if count ~= 0 then count = passed(asked[of.left[t]], tails, count) end
+  for t = of.left + 1, of.left + told[of.left] do
+    if count ~= 0 then count = passed(asked[told[t]], tails, count) end
     if not count then return nil end
   end
   return count
@@ -122,7 +124,7 @@ end
 -- tells that there are more.
 local function few_walked(of, enough)
   local kept, count, seen, batch = {}, 0, 0, enough
-  if #of.left > 0 then batch = math.max(2 * enough, 16) end
+  if told[of.left] > 0 then batch = math.max(2 * enough, 16) end
   while true do
     local tails, more = some_of(of.path, math.min(batch, SLICE))
     local passes = passing(of, tails, #tails)
@@ -149,7 +151,7 @@ local function answer_of_few(of)
   local cuts = limit >= 0 and not counts
   local stops = cuts and of.walks and SLICE - limit >= 0
   of.size = of.size or (not stops and size_of(source))
-  if counts and #of.left == 0 then
+  if counts and told[of.left] == 0 then
     local sets, size = source.sets, of.size
     if not (sets and sets[2]) then return { 'few', of.number, size, size } end
     if SLICE - size >= 0 then

@@ -9,10 +9,9 @@
 --         "ZLEXCOUNT", "ZCOUNT" between two cuts, or "SCARD" with "", ""
 --       6 rows that are wanted at all, 7 rows to cut the answer to, 8 rows of a step of a walk
 --         (-1: all), 9 entries that may be gathered in one step, 10 work of a step of a walk
---       11 and 12 arrays of MessagePack: what queries of one shape have in common. 13, ... all words
---         that are in neither.
---       11 has all of the following that is a number or a word in "", what else there is stands from 13
---         on in the same order:
+--       11 and 12 what queries of one shape have in common; 13, ... all words that are in neither.
+--       11 is an array of MessagePack with all of the following that is a number or a word in "", what
+--         else there is stands from 13 on in the same order:
 --       stored names; columns: kind, place of the name, place of that of the normed value (0: none,
 --         both 0: the key), key of the sorted set whose scores are its numbers (0: none);
 --       tests: 1 if it must read the records of all, test;
@@ -23,23 +22,26 @@
 --         "none", column; "one", column, values; "span", column, bounds: low, high as in ZRANGE
 --         BYLEX; "scored", column, two cuts, and such bounds for what has no score; "like", column,
 --         Lua patterns that are found one behind the other
---       Each list begins with its length.
---       12 is an array, in which words go by their places in ARGV: ways; of each test what it asks,
---         which is a set, or a set by score and two cuts, or nothing of that kind; the order where no
---         record is needed for it: 1 if the key descends, then for an order by scores their set and 1
---         if they descend; 1 if the order is by key alone; where the fields wanted stand, from and to;
---         those of them that may go on in further fields; how many keys are left out.
+--       Each list begins with its length, in 12 as well.
+--       12 is numbers: a byte each, or an array of MessagePack, which begins with a byte from 220 on.
+--         Words go by their places in ARGV, keys by theirs in KEYS. How many ways there are, of which
+--         the last ones tell; where the fields wanted stand, from and to; how many keys are left out;
+--         1 if the order is by key alone. Then the order where no record is needed for it, a list: 1 if
+--         the key descends, then for an order by scores their set and 1 if they descend; the list of
+--         those fields that may go on in further ones; of each test a list of what it asks, which is
+--         a set, or a set by score and two cuts, or nothing of that kind; the ways.
 --       ways: 1 if it is a walk in order, 1 if no row comes twice, the price of a candidate with the
---         tests that are left, the tests it makes needless, those it leaves, 1 if no record must be
---         read, and a path to its entries: "any" of paths, "least" of paths, or a source:
---           "sorted", number, key, low, high, 1 if backward, 1 if the tail descends, widths of
---             fields (in bytes; 0 for a value that ends in 00 01, -1 in FF FE)
---           "scored", the same: a sorted set by score, its tails ascending, the width that of numbers
---             that are not plain, between two cuts: "-" before all, "30" before that score, "(30"
---             behind it, "+" behind all; "=30 member" before a member, ">30 member" behind it
---           "set", number, cursor, keys: what is in all of these sets
---           "owners", number, key, values of a unique hash;  "keys", number, the keys themselves:
---             where these stand, and how many they are
+--         tests that are left, 1 if no record must be read, the list of tests it makes needless, that
+--         of those it leaves, and a path to its entries: 1 for any of paths, 2 for the least of paths,
+--         a list of both; or a source:
+--           3, number, cursor, keys: what is in all of these sets
+--           4, number, key, values of a unique hash: where these stand, and how many they are
+--           5, number, the keys themselves: the same of them
+--           6, number, key, low, high, 1 if backward, 1 if the tail descends, widths of fields, each 1
+--             more (in bytes; of a value that ends in 00 01 it is 0, in FF FE -1): a sorted set
+--           7, the same: a sorted set by score, its tails ascending, the width that of numbers that
+--             are not plain, between two cuts: "-" before all, "30" before that score, "(30" behind
+--             it, "+" behind all; "=30 member" before a member, ">30 member" behind it
 -- Returns  {"schema"} where other indexes stand than the mapper has; {"plan", way, size, ...};
 --       else {wanted, way, entries seen, records read, source, cursor, picked, keys, records, cut}
 --       with the number of rows for keys if they are counted; or, of few candidates, {"few", way,
@@ -93,18 +95,30 @@ local wish, limit, page, most, budget =
 -- itself taken, as all that stands above, is handed on at once.
 return (function()
 
+-- Numbers, one a byte unless some are larger. A list is told by its length and what it has, and goes by the
+-- place of its length.
+local told = 220 - byte(ARGV[12]) > 0 and { byte(ARGV[12], 1, -1) } or cmsgpack.unpack(ARGV[12])
+
 -- include tails.lua
 
 -- include sources.lua
 
 -- include ways.lua
 
-local told_ways, asked, short_order, by_key_alone, from, to, long, without =
-  unpack(cmsgpack.unpack(ARGV[12]))
+local from, to, without, by_key_alone = unpack(told, 2, 5)
 by_key_alone = by_key_alone == 1
-local ways = {}
-for i = 1, #told_ways do
-  ways[i] = way_of(told_ways[i], i)
+local short_order, asked, long, ways = 6, {}, {}, {}
+local place = 7 + told[short_order]
+for i = 1, told[place] do
+  long[i] = told[place + i]
+end
+place = place + #long + 2
+for i = 1, told[place - 1] do
+  asked[i] = place
+  place = place + told[place] + 1
+end
+for i = 1, told[1] do
+  ways[i], place = way_of(place, i)
 end
 local chosen = ways[1]
 if #ways > 1 or wanted == 'plan' then
@@ -121,7 +135,7 @@ if chosen.short then
 
   local answer = answer_of_few(chosen)
   if answer then return answer end
-  chosen = way_of(told_ways[chosen.number], chosen.number) -- as if nothing had been read
+  chosen = way_of(chosen.at, chosen.number) -- as if nothing had been read
 end
 
 -- What follows reads records, and may take several steps.
@@ -170,8 +184,8 @@ local fields = { unpack(ARGV, from, to) }
 if chosen.path.word and not chosen.size then chosen.size = size_of(chosen.path) end -- it picks
 local picked = picked_of(chosen.path, {})
 local left = {}
-for i = 1, #chosen.left do
-  left[i] = conditions[chosen.left[i]]
+for i = 1, told[chosen.left] do
+  left[i] = conditions[told[chosen.left + i]]
 end
 local source, cursor, ids = 0, '', {}
 for i = 1, #picked do

@@ -40,12 +40,20 @@ def packed_terms(terms: Sequence[int | str]) -> bytes:
     return _head(len(said)) + b"".join(said)
 
 
-def packed_nested(told: Nested) -> bytes:
-    """Terms in lists in lists."""
-    if isinstance(told, list):
-        return _head(len(told)) + b"".join(map(packed_nested, told))
-    return _TERMS[told] if told in _TERMS else _packed_term(told)
+def packed_numbers(numbers: Sequence[int]) -> bytes:
+    """Integers from 0 on, the first below 220: each a byte, unless some are too large, or many.
 
+    An array of MessagePack has a byte from 220 on in front.
+    """
+    if len(numbers) <= MOST_BYTES and max(numbers) <= LARGEST_BYTE:
+        return bytes(numbers)
+    return packed(numbers)
+
+
+MOST_BYTES = 2_000
+"""Numbers that are a byte each: Lua can not take apart some 8,000 at once."""
+
+LARGEST_BYTE = 255
 
 _TERMS: dict[int | str, bytes] = {**dict(enumerate(_SMALL)), -1: b"\xff"}
 """How terms are packed: the integers below 128, and the words that have been said before."""

@@ -15,18 +15,18 @@ local function tail_reader(source)
   })
 
   return function(member)
-    local from, fields = 1, #widths
+    local from, fields = 1, told[widths]
     if scored then -- mostly the tail alone; behind a byte for None, or for a number that is not plain
       local head = byte(member)
       if 253 > head then return member end
       from, fields = 2, head - 253
     end
     for i = 1, fields do
-      local width = widths[i]
-      if width > 0 then
-        from = from + width
+      local width = told[widths + i]
+      if width > 1 then
+        from = from + width - 1
       else
-        local _, last = search(member, width == 0 and '\0\1' or '\255\254', from, true)
+        local _, last = search(member, width == 1 and '\0\1' or '\255\254', from, true)
         from = last + 1
       end
     end
@@ -83,29 +83,34 @@ local function members_of(set, some)
 end
 
 -- Words from one place on, so many; there may be more than `unpack` takes.
-local function words_at(told)
+local function words_at(first, count)
   local words = {}
-  for i = 1, told[2] or 0 do
-    words[i] = ARGV[told[1] + i - 1]
+  for i = 1, count do
+    words[i] = ARGV[first + i - 1]
   end
   return words
 end
 
-local function source_of(told)
-  local kind, id, a, b, c, reverse, descends, widths = unpack(told)
-  if kind == 'set' then
+-- The source that is told from there on, and where what follows it stands.
+local function source_of(at)
+  local kind, id, a, b, c, reverse, descends = unpack(told, at, at + 6)
+  if kind == 3 then
     local sets = {}
-    for i = 1, #b do
-      sets[i] = KEYS[b[i]]
+    for i = 1, b do
+      sets[i] = KEYS[told[at + 3 + i]]
     end
-    return { kind = kind, id = id, cursor = ARGV[a], sets = sets, least = HUGE, smallest = 1 }
+    local source = { kind = 'set', id = id, cursor = ARGV[a], sets = sets, least = HUGE, smallest = 1 }
+    return source, at + 4 + b
   end
-  if kind == 'owners' then return { kind = kind, id = id, hash = KEYS[a], values = words_at(b) } end
-  if kind == 'keys' then return { kind = kind, id = id, keys = words_at(a) } end
-  return {
-    kind = kind, id = id, set = KEYS[a], low = ARGV[b], high = ARGV[c], reverse = reverse == 1,
-    descends = descends == 1, widths = widths,
+  if kind == 4 then
+    return { kind = 'owners', id = id, hash = KEYS[a], values = words_at(b, c) }, at + 5
+  end
+  if kind == 5 then return { kind = 'keys', id = id, keys = words_at(a, b) }, at + 4 end
+  local source = {
+    kind = kind == 6 and 'sorted' or 'scored', id = id, set = KEYS[a], low = ARGV[b],
+    high = ARGV[c], reverse = reverse == 1, descends = descends == 1, widths = at + 7,
   }
+  return source, at + 8 + told[at + 7]
 end
 
 -- Of a set by score, with the ranks where its entries begin and end.

@@ -1,12 +1,13 @@
 -- Ways to the entries, and what each costs. Paths: sources, unions of them, and choices.
 
-local function path_of(told)
-  local word, parts = told[1], {}
-  if word ~= 'any' and word ~= 'least' then return source_of(told) end
-  for i = 1, #told[2] do
-    parts[i] = path_of(told[2][i])
+local function path_of(at)
+  local kind, count, parts = told[at], told[at + 1], {}
+  if kind > 2 then return source_of(at) end
+  at = at + 2
+  for i = 1, count do
+    parts[i], at = path_of(at)
   end
-  return { word = word, parts = parts }
+  return { word = kind == 1 and 'any' or 'least', parts = parts }, at
 end
 
 local function size_of(of)
@@ -38,20 +39,16 @@ local function picked_of(of, found)
   return found
 end
 
--- `covers` are the tests that a way makes needless, `left` those that it leaves; it is short if it can
--- be gone without a look at a record.
-local function way_of(told, number)
+-- The way that is told from there on, and where what follows it stands. `covers` lists the tests that it
+-- makes needless, `left` those that it leaves; it is short if it can be gone without a look at a record.
+local function way_of(at, number)
+  local walks, distinct, price, short, covers = unpack(told, at, at + 4)
+  local left = at + 5 + covers
+  local path, behind = path_of(left + told[left] + 1)
   return {
-    number = number,
-    walks = told[1] == 1,
-    distinct = told[2] == 1,
-    price = told[3],
-    covers = told[4],
-    left = told[5],
-    short = told[6] == 1,
-    path = path_of(told[7]),
-    size = false,
-  }
+    number = number, at = at, walks = walks == 1, distinct = distinct == 1, price = price,
+    short = short == 1, covers = at + 4, left = left, path = path, size = false,
+  }, behind
 end
 
 -- The sizes of all ways behind the number of the cheapest: in units of about half a microsecond.
@@ -62,10 +59,10 @@ local function cheapest(ways, by_key_alone, left_out)
     table.sort(sorted, function(a, b) return a.size - b.size < 0 end)
     for i = 1, #sorted do
       local covers = sorted[i].covers
-      local fresh = #covers > 0
-      for j = 1, #covers do
-        fresh = fresh and not taken[covers[j]]
-        taken[covers[j]] = true
+      local fresh = told[covers] > 0
+      for j = covers + 1, covers + told[covers] do
+        fresh = fresh and not taken[told[j]]
+        taken[told[j]] = true
       end
       if fresh then matching = matching * sorted[i].size / math.max(all, 1) end
     end
@@ -76,7 +73,7 @@ local function cheapest(ways, by_key_alone, left_out)
 
   local function cost_of(of)
     local one, count = of.price, of.size
-    if wanted == 'count' and #of.left == 0 and of.distinct then return 0 end
+    if wanted == 'count' and told[of.left] == 0 and of.distinct then return 0 end
     if of.walks and wish >= 0 then
       expected = expected or expected_of()
       count = math.min(count, (wish + left_out) * math.max(count, 1) / expected)

@@ -1,7 +1,7 @@
 """Ways to the entries in the words of `ways.lua`, and which of them `few.lua` can follow.
 
-A way is told as lists in lists, in which keys go by their places among the keys, and other words by
-theirs among the words: so queries of one shape, which differ in those alone, are told the same.
+A way is told in numbers: keys go by their places among the keys, and other words by theirs among
+the words. So queries of one shape, which differ in those alone, are told the same.
 
 A way is *short* if no record needs to be read along it: its entries are those of sets that meet, or
 of one range; the tests that it leaves ask a set or the scores of a sorted set; and it has the
@@ -10,13 +10,16 @@ order, or none is needed, or that is the order of scores or of integer keys.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import attrs
 
 from redmapper.query.planner import Access, ByKeys, ByLookup, ByOrdered, ByUnique, Either
 from redmapper.strategies.lua.conditions import FREE
 from redmapper.strategies.lua.entries import tail_descends
-from redmapper.strategies.lua.packing import Nested, packed_nested
+from redmapper.strategies.lua.packing import Nested, packed_numbers
 from redmapper.strategies.lua.ranges import cuts_of, ranges_of
 from redmapper.strategies.lua.scores import Scores, scores_of
 from redmapper.wire import Argument
@@ -232,46 +235,78 @@ def _order(wording: Wording) -> list[int] | None:
 def told_of(wording: Wording, ways: Sequence[Way], told: Iterable[Argument]) -> list[bytes]:
     """The word that tells these ways, and all that are bytes: of what was `told`, and of theirs.
 
-    It is an array of the ways; of what each test asks, if no record; of the order as above; of 1 if
-    that is by key alone; of where the fields wanted stand, from and to; of those that may go on in
-    further fields; and of how many keys are left out.
+    It is numbers: how many ways there are, where the fields wanted stand, how many keys are left
+    out, 1 if the order is by key alone, the order as above, the fields that may go on in further
+    ones, what each test asks, if no record, and the ways.
     """
-    selection = wording.selection
-    words = [word for word in told if isinstance(word, bytes)]
-    places = {id(word): at for at, word in enumerate(words, start=FIRST_PLACE)}
+    selection, words = wording.selection, Places.of(told)
     names = selection.names or ()
-    first = places[id(names[0])] if names else 1
-    said: list[Nested] = [
-        [_said(way, words, places) for way in ways],
-        [[places.get(id(word), word) for word in test.asks] for _, test in wording.tests],
-        _order(wording) or [],
-        int(selection.order.by_key_alone),
-        first,
-        first + len(names) - 1,
-        wording.long(),
-        len(selection.without),
-    ]
-    return [packed_nested(said), *words]
+    first = words.place(names[0]) if names else 1
+    asks = [[words.known.get(id(word), word) for word in test.asks] for _, test in wording.tests]
+    said = [len(ways), first, first + len(names) - 1, len(selection.without)]
+    said += [int(selection.order.by_key_alone), *_list(_order(wording) or [])]
+    said += [*_list(wording.long()), len(asks), *chain.from_iterable(map(_list, asks))]
+    for way in ways:
+        said += _said(way, words)
+    return [packed_numbers(said), *words.words]
 
 
-def _said(way: Way, words: list[bytes], known: Mapping[int, int]) -> list[Nested]:
-    """A way with places in its path."""
+def _list(items: Sequence[Any]) -> list[Any]:
+    """A list begins with its length."""
+    return [len(items), *items]
+
+
+@attrs.frozen
+class Places:
+    """The words that are bytes, and where they stand among all."""
+
+    words: list[bytes]
+    known: dict[int, int]
+
+    @classmethod
+    def of(cls, told: Iterable[Argument]) -> Places:
+        """Of all words, those that are."""
+        words = [word for word in told if isinstance(word, bytes)]
+        return cls(words, {id(word): at for at, word in enumerate(words, start=FIRST_PLACE)})
+
+    def place(self, word: bytes) -> int:
+        """Where this very word stands; it is put behind the others if it does not yet."""
+        return self.known.get(id(word)) or self.run([word])[0]
+
+    def run(self, words: list[bytes]) -> list[int]:
+        """Where these stand behind the others, one after the other, and how many they are."""
+        first = FIRST_PLACE + len(self.words)
+        self.words.extend(words)
+        return [first, len(words)]
+
+
+def _said(way: Way, words: Places) -> list[int]:
+    """A way in numbers."""
     walks, distinct, price, covers, left, short, path = way
-    return [int(walks), int(distinct), price, covers, left, int(short), _placed(path, words, known)]
+    said = [int(walks), int(distinct), price, int(short), *_list(covers), *_list(left)]
+    return [*said, *_path_said(path, words)]
 
 
-def _placed(told: Nested, words: list[bytes], known: Mapping[int, int]) -> Nested:
-    """The same with places for what is bytes, which is put among the words if it is not yet there.
+def _path_said(path: Nested, words: Places) -> list[int]:
+    """A path in numbers: its kind first."""
+    kind, *said = path
+    if kind in ("any", "least"):
+        parts = [_path_said(part, words) for part in said[0]]
+        return [_KINDS[kind], len(parts), *chain.from_iterable(parts)]
+    number, *said = said
+    tell: Callable[..., list[int]] = _TELL.get(kind, _tell_range)
+    return [_KINDS[kind], number, *tell(words, *said)]
 
-    A list of such is told by the place of the first, and by how many they are.
-    """
-    if isinstance(told, bytes):
-        if id(told) not in known:
-            words.append(told)
-        return known.get(id(told), FIRST_PLACE + len(words) - 1)
-    if not isinstance(told, list):
-        return told
-    if told and isinstance(told[0], bytes):
-        words += told
-        return [FIRST_PLACE + len(words) - len(told), len(told)]
-    return [_placed(each, words, known) for each in told]
+
+def _tell_range(words: Places, key: int, low: bytes, high: bytes, *more: Any) -> list[int]:  # noqa: ANN401 - two flags, and a list
+    *flags, widths = more
+    told = [key, words.place(low), words.place(high), *flags]
+    return [*told, *_list([width + 1 for width in widths])]
+
+
+_KINDS = {"any": 1, "least": 2, "set": 3, "owners": 4, "keys": 5, "sorted": 6, "scored": 7}
+_TELL: dict[str, Callable[..., list[int]]] = {
+    "set": lambda words, cursor, keys: [words.place(cursor), *_list(keys)],
+    "owners": lambda words, key, values: [key, *words.run(values)],
+    "keys": lambda words, keys: words.run(keys),
+}

@@ -137,7 +137,7 @@ def test_cmsgpack_only_reads_a_plan(name: str):
     uses = re.findall(r"cmsgpack[^\n]*", "\n".join(code_lines(SCRIPTS[name])))
     expected = {
         "commit": ["cmsgpack.unpack(ARGV[3]), 0"],
-        "find": ["cmsgpack.unpack(ARGV[12]))", "cmsgpack.unpack(ARGV[11]), 0, 12"],
+        "find": ["cmsgpack.unpack(ARGV[12])", "cmsgpack.unpack(ARGV[11]), 0, 12"],
     }
     assert expected.get(name, []) == uses
 

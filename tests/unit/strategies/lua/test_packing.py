@@ -1,10 +1,10 @@
-"""What scripts are told as one word is an array of MessagePack."""
+"""What scripts are told as one word: an array of MessagePack, or bytes."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from redmapper.strategies.lua.packing import packed, packed_terms
+from redmapper.strategies.lua.packing import packed, packed_numbers, packed_terms
 
 
 @pytest.mark.parametrize(
@@ -75,3 +75,20 @@ def unpacked(data: bytes) -> list[int | str]:
     found = [item() for _ in range(int(item()))]
     assert at == len(data)
     return found
+
+
+@pytest.mark.parametrize(
+    "numbers", [[0], [219, 255, 0], [*range(200)] * 10], ids=["one", "large", "many"]
+)
+def test_small_numbers_are_a_byte_each(numbers: list[int]):
+    """Which costs a script the least."""
+    assert bytes(numbers) == packed_numbers(numbers)
+
+
+@pytest.mark.parametrize(
+    "numbers", [[1, 256], [7] * 2001, [0, 1 << 20]], ids=["16 bits", "many", "32 bits"]
+)
+def test_larger_numbers_and_many_are_an_array(numbers: list[int]):
+    """The first byte of which no small number is."""
+    assert packed(numbers) == packed_numbers(numbers)
+    assert packed_numbers(numbers)[0] >= 220

@@ -325,6 +325,15 @@ def test_a_list_of_words_is_told_by_its_place():
     assert ["keys", 1, b"5", b"6", b"7"] == found.ways[0].path
 
 
+@pytest.mark.parametrize("count", [200, 300, 3_000])
+def test_many_places_are_told(count: int):
+    """Those that are no byte, too."""
+    asked = selected(Users.city.in_([f"{number}" for number in range(count)]), OF_TEAM)
+    word, sets = next(way.path for way in told(asked).ways if len(way.path) == 2)
+    cities = [b"{s}:User/by_city/%d\0\1" % number for number in range(count)]
+    assert ("any", sorted(cities)) == (word, sorted(keys[0] for _, _, _, keys in sets))
+
+
 def test_sides_that_say_the_same_are_told_apart():
     """Their words stand twice, each list in its own place."""
     two, one = Users.email.in_(["e", "f"]), Users.email.in_(["f"])

@@ -35,37 +35,49 @@ class Told(NamedTuple):
         return [way for way in self.ways if way.short]
 
 
-class _Call(NamedTuple):
-    """The keys and all arguments of one."""
+class _Call:
+    """The keys and all arguments of one; what tells ways is read from its beginning to its end."""
 
-    keys: Sequence[bytes]
-    arguments: Sequence[Any]
+    def __init__(self, keys: Sequence[bytes], arguments: Sequence[Any]) -> None:
+        self.keys, self.arguments = keys, arguments
+        self.numbers = iter(numbers_of(arguments[11]))
 
-    def key(self, place: int) -> bytes:
-        return self.keys[place - 1]
+    def next(self) -> int:
+        return next(self.numbers)
 
-    def word(self, place: int) -> Any:
-        return self.arguments[place - 1]
+    def several(self) -> list[int]:
+        return [self.next() for _ in range(self.next())]
 
-    def words(self, run: list[int]) -> list[Any]:
+    def key(self) -> bytes:
+        return self.keys[self.next() - 1]
+
+    def word(self) -> Any:
+        return self.arguments[self.next() - 1]
+
+    def words(self) -> list[Any]:
         """Those from a place on, so many."""
-        return [self.word(place) for place in range(run[0], run[0] + run[1])] if run else []
+        first, count = self.next(), self.next()
+        return [*self.arguments[first - 1 : first - 1 + count]]
 
-    def path(self, told: list[Any]) -> list[Any]:
-        kind, *said = told
+    def path(self) -> list[Any]:
+        kind = KINDS[self.next() - 1]
         if kind in ("any", "least"):
-            return [kind, [self.path(each) for each in said[0]]]
-        number, *said = said
-        return [kind, number, *_SOURCES[kind](self, *said)]
+            return [kind, [self.path() for _ in range(self.next())]]
+        return [kind, self.next(), *_SOURCES[kind](self)]
+
+    def way(self) -> ToldWay:
+        walks, distinct, price, short = (self.next() for _ in range(4))
+        return ToldWay(walks, distinct, price, self.several(), self.several(), short, self.path())
 
 
-_SOURCES: dict[str, Callable[..., list[Any]]] = {
-    "keys": lambda call, run: call.words(run),
-    "owners": lambda call, at, run: [call.key(at), *call.words(run)],
-    "set": lambda call, cursor, sets: [call.word(cursor), [call.key(place) for place in sets]],
-    "sorted": lambda call, at, low, high, *more: [
-        *(call.key(at), call.word(low), call.word(high)),
-        *more,
+KINDS = ("any", "least", "set", "owners", "keys", "sorted", "scored")
+_SOURCES: dict[str, Callable[[_Call], list[Any]]] = {
+    "set": lambda call: [call.word(), [call.keys[place - 1] for place in call.several()]],
+    "owners": lambda call: [call.key(), *call.words()],
+    "keys": _Call.words,
+    "sorted": lambda call: [
+        *(call.key(), call.word(), call.word(), call.next(), call.next()),
+        [width - 1 for width in call.several()],
     ],
 }
 _SOURCES["scored"] = _SOURCES["sorted"]
@@ -74,40 +86,35 @@ _SOURCES["scored"] = _SOURCES["sorted"]
 def told_ways(keys: Sequence[bytes], arguments: Sequence[Any]) -> Told:
     """Of the keys and all arguments of a call."""
     call = _Call(keys, arguments)
-    ways, tests, order, alone, first, last, long, left_out = unpacked(arguments[11])
-    names = call.words([first, last - first + 1])
-    return Told(
-        [ToldWay(*way[:6], call.path(way[6])) for way in ways],
-        [[call.key(test[0]), *map(call.word, test[1:])] if test else [] for test in tests],
-        [order[0], call.key(order[1]), order[2]] if order[1:] else order,
-        alone,
-        names,
-        [names[at - 1] for at in long],
-        left_out,
-    )
+    count, first, last, left_out, alone = (call.next() for _ in range(5))
+    names = [*arguments[first - 1 : last]]
+    order: list[Any] = call.several()
+    if order[1:]:
+        order[1] = keys[order[1] - 1]
+    long = [names[at - 1] for at in call.several()]
+    asks = [call.several() or [len(keys) + 1] for _ in range(call.next())]
+    tests = [
+        [*keys[max(key - 1, 0) : key], *(arguments[cut - 1] for cut in cuts)] for key, *cuts in asks
+    ]
+    ways = [call.way() for _ in range(count)]
+    assert [] == [*call.numbers]
+    return Told(ways, tests, order, alone, names, long, left_out)
 
 
-def unpacked(data: bytes) -> Any:
-    """Nested arrays of integers and short words; nothing is left over."""
-    found, end = _unpacked(data, 0)
-    assert len(data) == end
+def numbers_of(data: bytes) -> list[int]:
+    """A byte each, or an array of MessagePack."""
+    return [*data] if data[0] < 220 else unpacked(data)
+
+
+def unpacked(data: bytes) -> list[int]:
+    """An array of integers; nothing is left over."""
+    count, at, found = int.from_bytes(data[1:3]), 3, []
+    for _ in range(count):
+        size = {0xCD: 2, 0xCE: 4}.get(data[at], 0)
+        found.append(int.from_bytes(data[at + 1 : at + 1 + size]) if size else data[at])
+        at += 1 + size
+    assert (0xDC, len(data)) == (data[0], at)
     return found
-
-
-def _unpacked(data: bytes, at: int) -> tuple[Any, int]:
-    head, at = data[at], at + 1
-    if head == 0xDC:
-        items, count, at = [], int.from_bytes(data[at : at + 2]), at + 2
-        for _ in range(count):
-            item, at = _unpacked(data, at)
-            items.append(item)
-        return items, at
-    if head == 0xCD:
-        return int.from_bytes(data[at : at + 2]), at + 2
-    if 0xA0 <= head < 0xC0:
-        return data[at : at + head - 0xA0].decode(), at + head - 0xA0
-    assert head < 128 or head == 255
-    return head if head < 128 else -1, at
 
 
 assert FIRST_PLACE == 13, "a word that stands before what has a place"
