@@ -48,10 +48,13 @@ class Asked(NamedTuple):
         """Its conditions and these; QueryError for what is none."""
         conditions = [*self.conditions]
         for predicate in predicates:
-            if not isinstance(predicate, Predicate):  # a bool, from `a and b`
+            if isinstance(predicate, And):
+                conditions += predicate.parts
+            elif isinstance(predicate, Predicate):
+                conditions.append(predicate)
+            else:  # a bool, from `a and b`
                 message = f"{verb}() takes conditions such as Users.age >= 18, not {predicate!r}"
                 raise QueryError(message)
-            conditions += predicate.parts if isinstance(predicate, And) else (predicate,)
         return tuple(conditions)
 
     def require_page(self, size: object, said: str = "page({!r})") -> None:

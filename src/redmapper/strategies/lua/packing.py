@@ -41,11 +41,11 @@ def packed_terms(terms: Sequence[int | str]) -> bytes:
 
 
 def packed_numbers(numbers: Sequence[int]) -> bytes:
-    """Integers from 0 on, the first below 220: each a byte, unless some are too large, or many.
+    """Integers from 0 on: each a byte, unless some are too large, or many.
 
-    An array of MessagePack has a byte from 220 on in front.
+    An array of MessagePack has a byte in front that the first of them is below.
     """
-    if len(numbers) <= MOST_BYTES and max(numbers) <= LARGEST_BYTE:
+    if len(numbers) <= MOST_BYTES and numbers[0] < FIRST_OF_ARRAY and max(numbers) <= LARGEST_BYTE:
         return bytes(numbers)
     return packed(numbers)
 
@@ -54,6 +54,7 @@ MOST_BYTES = 2_000
 """Numbers that are a byte each: Lua can not take apart some 8,000 at once."""
 
 LARGEST_BYTE = 255
+FIRST_OF_ARRAY = 0xDC
 
 _TERMS: dict[int | str, bytes] = {**dict(enumerate(_SMALL)), -1: b"\xff"}
 """How terms are packed: the integers below 128, and the words that have been said before."""
