@@ -23,18 +23,18 @@
 --         BYLEX; "scored", column, two cuts, and such bounds for what has no score; "like", column,
 --         Lua patterns that are found one behind the other
 --       Each list begins with its length, in 12 as well.
---       12 is numbers: a byte each, or an array of MessagePack, which begins with a byte from 220 on.
---         Words go by their places in ARGV, keys by theirs in KEYS. How many ways there are, of which
---         the last ones tell; where the fields wanted stand, from and to; how many keys are left out;
+--       12 is numbers: a byte each if all are below 256, the first below 220, and they are not very many;
+--         else an array of MessagePack, which begins with a byte from 220 on. Words go by their places
+--         in ARGV, keys by theirs in KEYS. How many ways there are, which the last numbers tell; where the fields wanted stand, from and to; how many keys are left out;
 --         1 if the order is by key alone. Then the order where no record is needed for it, a list: 1 if
 --         the key descends, then for an order by scores their set and 1 if they descend; the list of
 --         those fields that may go on in further ones; of each test a list of what it asks, which is
 --         a set, or a set by score and two cuts, or nothing of that kind; the ways.
 --       ways: 1 if it is a walk in order, 1 if no row comes twice, the price of a candidate with the
 --         tests that are left, 1 if no record must be read, the list of tests it makes needless, that
---         of those it leaves, and a path to its entries: 1 for any of paths, 2 for the least of paths,
---         a list of both; or a source:
---           3, number, cursor, keys: what is in all of these sets
+--         of those it leaves, and a path to its entries: 1 and a list of paths, for what is in any, 2
+--         and such a list, for the one with the fewest; or a source:
+--           3, number, cursor, list of keys: what is in all of these sets
 --           4, number, key, values of a unique hash: where these stand, and how many they are
 --           5, number, the keys themselves: the same of them
 --           6, number, key, low, high, 1 if backward, 1 if the tail descends, widths of fields, each 1
@@ -95,8 +95,8 @@ local wish, limit, page, most, budget =
 -- itself taken, as all that stands above, is handed on at once.
 return (function()
 
--- Numbers, one a byte unless some are larger. A list is told by its length and what it has, and goes by the
--- place of its length.
+-- Numbers, a byte each where they can be: an array begins with a byte from 220 on. A list is told by its
+-- length and what it has, and goes by the place of its length.
 local told = 220 - byte(ARGV[12]) > 0 and { byte(ARGV[12], 1, -1) } or cmsgpack.unpack(ARGV[12])
 
 -- include tails.lua

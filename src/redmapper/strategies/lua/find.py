@@ -44,10 +44,9 @@ from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.layout import joined
 from redmapper.strategies.lua.literals import Expression, Spelled
 from redmapper.strategies.lua.objects import BareRow, entities_of_rows, fields_of, record_of
-from redmapper.strategies.lua.packing import Nested
 from redmapper.strategies.lua.scripts import FIND
 from redmapper.strategies.lua.shapes import Known, Said, Shapes
-from redmapper.strategies.lua.ways import covered_by, way_by
+from redmapper.strategies.lua.ways import Nested, covered_by, way_by
 from redmapper.strategies.lua.wording import Wording
 from redmapper.wire import HEAD, Argument, Batch, Command, Flow, Packed, Reply, call, keys_of
 from redmapper.work.refusals import schema_mismatch

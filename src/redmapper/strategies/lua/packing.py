@@ -1,4 +1,4 @@
-"""What a script is told as one word: an array of MessagePack, which cmsgpack reads.
+"""What a script is told as one word: an array of MessagePack, or numbers that are a byte each.
 
 The format: https://github.com/msgpack/msgpack/blob/master/spec.md
 """
@@ -7,10 +7,6 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Sequence
-from typing import Any, TypeAlias
-
-Nested: TypeAlias = Any
-"""A term (an integer from -1 on, or a short word), or a list of such."""
 
 _SMALL = tuple(bytes((number,)) for number in range(128))
 
@@ -34,16 +30,16 @@ _SHORT, _LONG = (b"\xcd", "H", 2), (b"\xce", "I", 4)
 
 
 def packed_terms(terms: Sequence[int | str]) -> bytes:
-    """Integers from -1 on, and the words of a script's own: ASCII, of 31 letters at most."""
+    """Integers from 0 on, and the words of a script's own: ASCII, of 31 letters at most."""
     known = _TERMS
     said = [known[term] if term in known else _packed_term(term) for term in terms]
     return _head(len(said)) + b"".join(said)
 
 
 def packed_numbers(numbers: Sequence[int]) -> bytes:
-    """Integers from 0 on: each a byte, unless some are too large, or many.
+    """Integers from 0 on: a byte each, where all can be one and they are not too many.
 
-    An array of MessagePack has a byte in front that the first of them is below.
+    Else an array of MessagePack, which is told by its first byte.
     """
     if len(numbers) <= MOST_BYTES and numbers[0] < FIRST_OF_ARRAY and max(numbers) <= LARGEST_BYTE:
         return bytes(numbers)
@@ -55,8 +51,9 @@ MOST_BYTES = 2_000
 
 LARGEST_BYTE = 255
 FIRST_OF_ARRAY = 0xDC
+"""Arrays begin with this, or the byte behind it; numbers that are a byte each with a lower one."""
 
-_TERMS: dict[int | str, bytes] = {**dict(enumerate(_SMALL)), -1: b"\xff"}
+_TERMS: dict[int | str, bytes] = dict(enumerate(_SMALL))
 """How terms are packed: the integers below 128, and the words that have been said before."""
 
 

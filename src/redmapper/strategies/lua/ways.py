@@ -12,14 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import attrs
 
 from redmapper.query.planner import Access, ByKeys, ByLookup, ByOrdered, ByUnique, Either
 from redmapper.strategies.lua.conditions import FREE
 from redmapper.strategies.lua.entries import tail_descends
-from redmapper.strategies.lua.packing import Nested, packed_numbers
+from redmapper.strategies.lua.packing import packed_numbers
 from redmapper.strategies.lua.ranges import cuts_of, ranges_of
 from redmapper.strategies.lua.scores import Scores, scores_of
 from redmapper.wire import Argument
@@ -27,6 +27,9 @@ from redmapper.wire import Argument
 if TYPE_CHECKING:
     from redmapper.mapping.predicates import Predicate
     from redmapper.strategies.lua.wording import Wording
+
+Nested: TypeAlias = Any
+"""A path: its kind, then what it has, such as other paths, keys by their places, words."""
 
 BARE = 3
 """What the script pays for a candidate that no test looks at, in units of half a microsecond."""
@@ -270,8 +273,10 @@ class Places:
         return cls(words, {id(word): at for at, word in enumerate(words, start=FIRST_PLACE)})
 
     def place(self, word: bytes) -> int:
-        """Where this very word stands; it is put behind the others if it does not yet."""
-        return self.known.get(id(word)) or self.run([word])[0]
+        """Where this very word stands, from now on if it did not yet: behind the others."""
+        if id(word) not in self.known:
+            self.known[id(word)], _ = self.run([word])
+        return self.known[id(word)]
 
     def run(self, words: list[bytes]) -> list[int]:
         """Where these stand behind the others, one after the other, and how many they are."""

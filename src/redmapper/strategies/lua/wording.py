@@ -22,11 +22,11 @@ from redmapper.strategies.lua.conditions import FREE, READ, SCORED, TESTS, Late,
 from redmapper.strategies.lua.keys import Keyspace
 from redmapper.strategies.lua.layout import cuttable
 from redmapper.strategies.lua.literals import Expression, Spelled
-from redmapper.strategies.lua.packing import Nested, packed_terms
+from redmapper.strategies.lua.packing import packed_terms
 from redmapper.strategies.lua.ranges import NOWHERE, Ends, cuts_between
 from redmapper.strategies.lua.scores import Scores, between_members, scored_by, scores_of
 from redmapper.strategies.lua.shapes import Known, Said
-from redmapper.strategies.lua.ways import Way, sorts_of, sources_of, told_of, way_of
+from redmapper.strategies.lua.ways import Nested, Way, sorts_of, sources_of, told_of, way_of
 
 _SCORES = 3
 """Where the words of a column name the sorted set whose scores it has."""

@@ -92,9 +92,9 @@ def told_ways(keys: Sequence[bytes], arguments: Sequence[Any]) -> Told:
     if order[1:]:
         order[1] = keys[order[1] - 1]
     long = [names[at - 1] for at in call.several()]
-    asks = [call.several() or [len(keys) + 1] for _ in range(call.next())]
+    asks = [call.several() for _ in range(call.next())]
     tests = [
-        [*keys[max(key - 1, 0) : key], *(arguments[cut - 1] for cut in cuts)] for key, *cuts in asks
+        [keys[ask[0] - 1], *[arguments[cut - 1] for cut in ask[1:]]] if ask else [] for ask in asks
     ]
     ways = [call.way() for _ in range(count)]
     assert [] == [*call.numbers]
