@@ -583,7 +583,7 @@ def advice_for(selection: Selection, access: Access) -> str | None:
     more = list(_next_parts(selection, names))
     served = {each.field.name for each in access.by if isinstance(each, Compare)}
     parts = [*names, *more]
-    if parts == _parts_of(access.source) or (not more and served.issuperset(names)):
+    if _has_ordered(selection.mapped, parts) or (not more and served.issuperset(names)):
         return None
     return f"Ordered({', '.join(parts)}) in {selection.mapped.mapper.__name__}"
 
@@ -609,10 +609,15 @@ def _next_parts(selection: Selection, names: list[str]) -> Iterator[str]:
             return
 
 
-def _parts_of(source: Source) -> list[str]:
-    if not isinstance(source, ByOrdered) or source.index is None:
-        return []
+def _has_ordered(mapped: MappedClass, parts: list[str]) -> bool:
+    """Whether there is an `Ordered` that begins with these fields."""
+    each = (index.index for index in mapped.indexes.values())
+    return any(
+        parts == _parts_of(index)[: len(parts)] for index in each if isinstance(index, Ordered)
+    )
+
+
+def _parts_of(index: Ordered) -> list[str]:
     return [
-        f"{term.field.name}.desc()" if term.descending else term.field.name
-        for term in source.index.index.terms
+        f"{term.field.name}.desc()" if term.descending else term.field.name for term in index.terms
     ]

@@ -521,6 +521,17 @@ def test_an_index_that_would_serve_better_is_named(
     assert expected == advice_for(selection, plan_access(selection))
 
 
+def test_an_index_that_is_there_is_not_advised():
+    """Though another way was taken: there was nothing to be had by it."""
+    selection = selected(Users.city == "a", Users.team == "b", order=(Users.rank.desc(),), limit=5)
+    for access in plan_accesses(selection):
+        assert "Ordered(city, team, rank.desc()) in Users" == advice_for(selection, access)
+    selection = selected(Users.city == "a", Users.age > 1, order=(Users.rank.desc(),), limit=5)
+    accesses = plan_accesses(selection)
+    assert {"ordered", "composite"} == {each.source.index.name for each in accesses}  # type: ignore[union-attr]
+    assert [None, None] == [advice_for(selection, each) for each in accesses]
+
+
 # --- refusals --------------------------------------------------------------------------------
 
 
