@@ -574,9 +574,9 @@ def test_very_many_keys_are_judged_in_chunks():
     assert [b"1", b"2"] == keys_of(driven.result)
     resumed, chunk = (words(batch)[1] for batch in driven.batches[1:])
     assert ("keys", b"1:7") == (resumed[4], resumed[-1])
-    assert [b"1", b"2"] == chunk[-CANDIDATES : -CANDIDATES + 2]
+    assert [b"1", b"2"] == chunk[-ROWS : -ROWS + 2]
     ((word, keys),) = [way.path for way in ways(driven.batches[2])]
-    assert ("any", "keys", CANDIDATES) == (word, keys[0][0], len(keys[0][2:]))
+    assert ("any", "keys", ROWS) == (word, keys[0][0], len(keys[0][2:]))
 
 
 def test_entries_of_another_mapper_are_not_read():
