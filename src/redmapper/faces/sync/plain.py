@@ -113,8 +113,6 @@ def receive(plain: Plain, wanted: int) -> list[Any]:
         reader.feed(_come(sock))
         first = reader.gets(False)  # noqa: FBT003
     replies = [first]
-    if wanted == 1:
-        return replies
     while len(replies) < wanted:
         whole = iter(partial(reader.gets, False), _NOT_ENOUGH)  # noqa: FBT003
         replies += islice(whole, wanted - len(replies))

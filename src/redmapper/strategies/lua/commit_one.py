@@ -7,7 +7,7 @@ of is one that nobody waits for. The words are told by a function that is genera
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import cast
 
 import attrs
 
@@ -16,8 +16,7 @@ from redmapper.strategies.lua.calls import CallWords
 from redmapper.strategies.lua.entries import Places
 from redmapper.strategies.lua.foreign import Types
 from redmapper.strategies.lua.layout import cut, parted
-from redmapper.strategies.lua.moves import Tell
-from redmapper.strategies.lua.pieces import ANY_LEAD
+from redmapper.strategies.lua.pieces import led
 from redmapper.strategies.lua.receipts import Lane
 from redmapper.wire import Command, Packed
 from redmapper.work.plan import Absent, AtVersion, Check, Claim, EntityWrite, FlushPlan, plan_of_one
@@ -91,16 +90,8 @@ def compile_one(
     if len(fields) > MOST_FIELDS:
         return None
     said = b"%d" % number if number else b""
-    words = lane, key, version, base, record, fields, gone, said
     try:
-        command = _told(affected.tell, words)
+        command = led(affected.tell, lane, key, version, base, record, fields, gone, said)
     except ValueError:
         return None
     return CallOfOne(command, write, number)
-
-
-def _told(tell: Tell, words: tuple[Any, ...]) -> Packed:
-    try:
-        return tell(*words)
-    except IndexError:
-        return tell(*words, ANY_LEAD)

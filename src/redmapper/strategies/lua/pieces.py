@@ -8,7 +8,8 @@ ends, the function is called once more with `ANY_LEAD`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from redmapper.wire import LEADS, Argument, as_bytes
 
@@ -24,10 +25,20 @@ class _AnyLead:
 ANY_LEAD = _AnyLead()
 """What leads a word of any length."""
 
+Made = TypeVar("Made")
+
+
+def led(tell: Callable[..., Made], *said: object) -> Made:
+    """What a generated function makes of these, however long its words are."""
+    try:
+        return tell(*said)
+    except IndexError:
+        return tell(*said, ANY_LEAD)
+
 
 def same(*words: Argument) -> bytes:
     """Words that are said each time, as they are sent."""
-    return b"".join([b"\r\n$%d\r\n%b" % (len(each), each) for each in map(as_bytes, words)])
+    return b"".join([ANY_LEAD[len(each)] + each for each in map(as_bytes, words)])
 
 
 def word(name: str) -> str:

@@ -27,7 +27,7 @@ from redmapper.mapping.inline import generated
 from redmapper.mapping.predicates import And, Between, Compare, Predicate
 from redmapper.query.selection import Order, Selection, column_of
 from redmapper.strategies.lua.literals import Expression, Read, Spelled, read_of
-from redmapper.strategies.lua.pieces import ANY_LEAD, LAST, NAMES, listed, same, word
+from redmapper.strategies.lua.pieces import LAST, NAMES, led, listed, same, word
 from redmapper.strategies.lua.scores import MARKS
 from redmapper.wire import Argument, Command, Packed, Script
 
@@ -74,10 +74,7 @@ class Shape:
 
     def fill(self, conditions: Sequence[Predicate], limit: int | None) -> Packed | None:
         """The call of this one; None where its literals make another shape of it."""
-        try:
-            said = self.say(conditions, limit)
-        except IndexError:
-            said = self.say(conditions, limit, ANY_LEAD)
+        said = led(self.say, conditions, limit)
         return None if said is None else Packed(said, self.keys, self.script)
 
 
@@ -98,7 +95,7 @@ class Once:
         for expression in _expressions(self.command):
             names |= expression.names
         say: Say = generated("say", _lines(self), names)
-        again = say(self.conditions, self.limit, ANY_LEAD)
+        again = led(say, self.conditions, self.limit)
         if again is None or Packed(again).words != self.command.sent:
             say = _nothing
         return Shape(self.known, say, self.command.keys, self.command.script)

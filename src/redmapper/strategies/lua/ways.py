@@ -242,7 +242,7 @@ def told_of(wording: Wording, ways: Sequence[Way], told: Iterable[Argument]) -> 
     out, 1 if the order is by key alone, the order as above, the fields that may go on in further
     ones, what each test asks, if no record, and the ways.
     """
-    selection, words = wording.selection, Places.of(told)
+    selection, words = wording.selection, WordPlaces.of(told)
     names = selection.names or ()
     first = words.place(names[0]) if names else 1
     asks = [[words.known.get(id(word), word) for word in test.asks] for _, test in wording.tests]
@@ -260,14 +260,14 @@ def _list(items: Sequence[Any]) -> list[Any]:
 
 
 @attrs.frozen
-class Places:
+class WordPlaces:
     """The words that are bytes, and where they stand among all."""
 
     words: list[bytes]
     known: dict[int, int]
 
     @classmethod
-    def of(cls, told: Iterable[Argument]) -> Places:
+    def of(cls, told: Iterable[Argument]) -> WordPlaces:
         """Of all words, those that are."""
         words = [word for word in told if isinstance(word, bytes)]
         return cls(words, {id(word): at for at, word in enumerate(words, start=FIRST_PLACE)})
@@ -285,31 +285,31 @@ class Places:
         return [first, len(words)]
 
 
-def _said(way: Way, words: Places) -> list[int]:
+def _said(way: Way, words: WordPlaces) -> list[int]:
     """A way in numbers."""
     walks, distinct, price, covers, left, short, path = way
     said = [int(walks), int(distinct), price, int(short), *_list(covers), *_list(left)]
     return [*said, *_path_said(path, words)]
 
 
-def _path_said(path: Nested, words: Places) -> list[int]:
+def _path_said(path: Nested, words: WordPlaces) -> list[int]:
     """A path in numbers: its kind first."""
     kind, *said = path
     if kind in ("any", "least"):
         parts = [_path_said(part, words) for part in said[0]]
-        return [_KINDS[kind], len(parts), *chain.from_iterable(parts)]
+        return [_PATHS[kind], len(parts), *chain.from_iterable(parts)]
     number, *said = said
     tell: Callable[..., list[int]] = _TELL.get(kind, _tell_range)
-    return [_KINDS[kind], number, *tell(words, *said)]
+    return [_PATHS[kind], number, *tell(words, *said)]
 
 
-def _tell_range(words: Places, key: int, low: bytes, high: bytes, *more: Any) -> list[int]:  # noqa: ANN401 - two flags, and a list
+def _tell_range(words: WordPlaces, key: int, low: bytes, high: bytes, *more: Any) -> list[int]:  # noqa: ANN401 - two flags, and a list
     *flags, widths = more
     told = [key, words.place(low), words.place(high), *flags]
     return [*told, *_list([width + 1 for width in widths])]
 
 
-_KINDS = {"any": 1, "least": 2, "set": 3, "owners": 4, "keys": 5, "sorted": 6, "scored": 7}
+_PATHS = {"any": 1, "least": 2, "set": 3, "owners": 4, "keys": 5, "sorted": 6, "scored": 7}
 _TELL: dict[str, Callable[..., list[int]]] = {
     "set": lambda words, cursor, keys: [words.place(cursor), *_list(keys)],
     "owners": lambda words, key, values: [key, *words.run(values)],
